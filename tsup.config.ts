@@ -1,0 +1,13 @@
+import { defineConfig } from 'tsup';
+
+// One entry a public subpath: test/package holds this list, `exports` and the folders together.
+export default defineConfig({
+  entry: { index: 'src/index.ts' },
+  format: ['esm', 'cjs'],
+  target: 'node20',
+  dts: true,
+  sourcemap: true,
+  clean: true,
+  splitting: true,
+  treeshake: true,
+});
