@@ -1,0 +1,105 @@
+import { adoptClient } from './connect.js';
+import type { Argument, ConnectionHints, RedisConnection } from './redis-connection.js';
+
+/** Makes a client: called at start, and again for a replacement when a connection is silently dead. */
+export type ClientFactory = () => unknown;
+
+/**
+ * A connection whose client can be replaced. Some clients never notice that their connection is dead (bytes go nowhere, no
+ * error comes): then only a new client helps, and only a factory can make one.
+ */
+export class FactoryConnection implements RedisConnection {
+  readonly #factory: ClientFactory;
+  readonly #listeners = new Set<ConnectionHints>();
+  #current: RedisConnection | undefined;
+  #unlisten: (() => void) | undefined;
+  #making = false;
+  #destroyed = false;
+
+  constructor(factory: ClientFactory) {
+    this.#factory = factory;
+  }
+
+  get client(): unknown {
+    return this.#current?.client;
+  }
+
+  get isReady(): boolean {
+    return this.#current?.isReady ?? false;
+  }
+
+  async send(args: readonly Argument[], key: string): Promise<unknown> {
+    if (!this.#current) throw Object.assign(new Error('No client yet'), { code: 'RSQ_NO_CLIENT' });
+    return this.#current.send(args, key);
+  }
+
+  isUnsent(error: unknown): boolean {
+    return this.#current?.isUnsent?.(error) ?? false;
+  }
+
+  listen(hints: ConnectionHints): () => void {
+    this.#listeners.add(hints);
+    return () => {
+      this.#listeners.delete(hints);
+    };
+  }
+
+  /**
+   * Asks the factory for a client and changes over to it, once it is there, ending the one before. One at a time. A factory
+   * that throws or rejects leaves the present client in place.
+   */
+  async replace(): Promise<void> {
+    if (this.#making || this.#destroyed) return;
+    this.#making = true;
+    try {
+      const next = adoptClient(await this.#factory());
+      if (!next)
+        throw new TypeError('The factory given as `redis` returned no ioredis or node-redis client.');
+      this.#changeOver(next);
+    } catch (error) {
+      for (const hints of this.#listeners) hints.error(error);
+    } finally {
+      this.#making = false;
+    }
+  }
+
+  destroy(): void {
+    this.#destroyed = true;
+    this.#end();
+    this.#listeners.clear();
+  }
+
+  #changeOver(next: RedisConnection): void {
+    if (this.#destroyed) {
+      silence(next);
+      next.destroy();
+      return;
+    }
+    this.#end();
+    this.#current = next;
+    this.#unlisten = next.listen({
+      up: () => this.#each((hints) => hints.up()),
+      down: () => this.#each((hints) => hints.down()),
+      error: (error) => this.#each((hints) => hints.error(error)),
+    });
+    if (next.isReady) this.#each((hints) => hints.up());
+  }
+
+  #each(tell: (hints: ConnectionHints) => void): void {
+    for (const hints of this.#listeners) tell(hints);
+  }
+
+  #end(): void {
+    const old = this.#current;
+    if (!old) return;
+    this.#current = undefined;
+    this.#unlisten?.();
+    silence(old);
+    old.destroy();
+  }
+}
+
+/** A client that is being ended may still emit `error`; without a listener that would end the process. */
+function silence(connection: RedisConnection): void {
+  connection.listen({ up() {}, down() {}, error() {} });
+}

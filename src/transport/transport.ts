@@ -1,0 +1,60 @@
+import type { JobRecord } from '../job/job-record.js';
+import type { Delivery } from '../recognition/recognise.js';
+import type { RedisConnection } from '../redis/redis-connection.js';
+
+/**
+ * What a transport can do. The queue obeys it: an option that needs what is missing is refused by name, and a promise that
+ * needs it is not made.
+ */
+export interface TransportCapabilities {
+  /** A batch is laid down whole or not at all, but for jobs refused one by one. */
+  readonly atomicBatch: boolean;
+  /** How long a delivery is recognised, ms; `configured`: as the queue's `recognition` option says. */
+  readonly recognitionMs: number | 'configured';
+  /** `deliver()` reads the witness it is given. */
+  readonly witness: boolean;
+  /** Honours `runAt`. */
+  readonly runAt: boolean;
+  /** Carries `headers`. */
+  readonly headers: boolean;
+  /** Honours `orderingKey`. */
+  readonly orderingKey: boolean;
+}
+
+/** What a delivery is made with. */
+export interface DeliveryContext {
+  readonly queue: string;
+  /** How long a caller's id stays marked, ms. */
+  readonly callerMs: number;
+  /** The delivery id that Redis should still know, read before anything is written. */
+  readonly witness: string | undefined;
+}
+
+/**
+ * How a job is laid down in Redis. `Options` is the type of `options.transport` in `enqueue()`.
+ *
+ * A transport is idempotent: a job delivered again, in another batch, by another process or years of retries later within
+ * `recognitionMs`, is recognised by its `delivery` and laid down once.
+ */
+export interface Transport<Options = unknown> {
+  /** Stands in each job's record: a backed-up job is only replayed by a transport of the same name. */
+  readonly name: string;
+  readonly capabilities: TransportCapabilities;
+  /**
+   * Throws `OPTION_UNSUPPORTED` for options it cannot honour and `ID_INVALID` for an id it cannot carry. Called before the
+   * job goes anywhere.
+   */
+  check(job: JobRecord, options: Options | undefined): void;
+  /**
+   * Lays `jobs` down. Resolves with each job's outcome; rejects when the batch as a whole has no answer (then each job's fate
+   * is what the error says). Never retries and has no deadline: both are the queue's.
+   */
+  deliver(
+    connection: RedisConnection,
+    jobs: readonly JobRecord[],
+    context: DeliveryContext,
+  ): Promise<Delivery>;
+}
+
+/** The type of `options.transport` for a transport. */
+export type OptionsOf<T extends Transport> = T extends Transport<infer Options> ? Options : never;
