@@ -1,0 +1,191 @@
+import {
+  BrokenCircuitError,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  ExponentialBackoff,
+  handleWhen,
+  type RetryPolicy,
+  retry,
+} from 'cockatiel';
+import { RedisFailure } from './outage.js';
+
+/** What opens the breaker: any of cockatiel's (`ConsecutiveBreaker`, `SamplingBreaker`, `CountBreaker`), 3 or 4, or your own. */
+export interface Breaker {
+  state: unknown;
+  success(state: number): void;
+  /** True opens the breaker. */
+  failure(state: number): boolean;
+}
+
+/** How long to wait before a retry: any of cockatiel's backoffs, 3 or 4. */
+export interface Backoff {
+  next(context: unknown): { readonly duration: number; next(context: unknown): unknown };
+}
+
+/** The breaker's state, in words. `half-open`: one canary is on its way. */
+export type BreakerState = 'closed' | 'open' | 'half-open' | 'isolated';
+
+/** A hand on the breaker: it stays open until every handle is disposed of. */
+export interface IsolationHandle {
+  dispose(): void;
+}
+
+const names: Readonly<Record<CircuitState, BreakerState>> = {
+  [CircuitState.Closed]: 'closed',
+  [CircuitState.Open]: 'open',
+  [CircuitState.HalfOpen]: 'half-open',
+  [CircuitState.Isolated]: 'isolated',
+};
+
+/** Jittered and short: a retry has to end inside the deadline. */
+const defaultBackoff = () => new ExponentialBackoff({ initialDelay: 25, maxDelay: 100 });
+
+/** The default breaker: opens after so many failures in a row. */
+export const consecutiveFailures = (failures: number): Breaker => new ConsecutiveBreaker(failures);
+
+/**
+ * Retry and breaker around every way to Redis, from outside in: retry > breaker > attempt; the deadline is around it, in
+ * the caller. Only the prober calls while the breaker is open, so it alone decides when to try.
+ */
+export class RedisPolicy {
+  readonly #breaker: CircuitBreakerPolicy;
+  readonly #retry: RetryPolicy;
+  readonly #trippable: TrippableBreaker;
+  /** Counts openings: an attempt that began before one says nothing about Redis after it. */
+  #openings = 0;
+  #tripped: RedisFailure | undefined;
+
+  constructor(options: {
+    readonly breaker: Breaker;
+    readonly retryAttempts: number;
+    readonly backoff: Backoff | undefined;
+    /** Ours, and never throws: a listener that did would change what cockatiel returns. */
+    readonly onState: (state: BreakerState) => void;
+  }) {
+    this.#trippable = new TrippableBreaker(options.breaker);
+    const countsAsFailure = (error: Error) => error instanceof RedisFailure && error.treatment !== 'caller';
+    this.#breaker = circuitBreaker(handleWhen(countsAsFailure), {
+      breaker: this.#trippable,
+      halfOpenAfter: 0,
+    });
+    this.#breaker.onStateChange((state) => {
+      if (state !== CircuitState.Closed) this.#openings += 1;
+      options.onState(names[state]);
+    });
+    const isWorthARetry = (error: Error) => error instanceof RedisFailure && error.treatment === 'outage';
+    const backoff = (options.backoff as ExponentialBackoff<unknown> | undefined) ?? defaultBackoff();
+    this.#retry = retry(handleWhen(isWorthARetry), { maxAttempts: options.retryAttempts, backoff });
+  }
+
+  get state(): BreakerState {
+    return names[this.#breaker.state];
+  }
+
+  get isClosed(): boolean {
+    return this.#breaker.state === CircuitState.Closed;
+  }
+
+  /** Why the breaker last opened. */
+  get lastFailure(): RedisFailure | undefined {
+    return this.#tripped;
+  }
+
+  /**
+   * Runs `attempt`, again after an outage's failure as often as the retry option says. Rejects with the attempt's
+   * {@link RedisFailure}, or with {@link CircuitOpenError} without running it.
+   */
+  async execute<T>(attempt: () => Promise<T>, options: { readonly retry: boolean }): Promise<T> {
+    const once = () => this.#once(attempt);
+    try {
+      return await (options.retry ? this.#retry.execute(once) : once());
+    } catch (error) {
+      throw error instanceof StaleFailure ? error.failure : error;
+    }
+  }
+
+  /** Runs `canary` as the breaker's test, and closes it on success. Only one at a time, and not while isolated. */
+  async probe(canary: () => Promise<void>): Promise<void> {
+    await this.#breaker.execute(canary);
+  }
+
+  isolate(): IsolationHandle {
+    return this.#breaker.isolate();
+  }
+
+  async #once<T>(attempt: () => Promise<T>): Promise<T> {
+    // cockatiel would let this call wait for the probe's end, and make it the probe of an open breaker.
+    if (!this.isClosed) throw new CircuitOpenError();
+    const openings = this.#openings;
+    try {
+      return await this.#breaker.execute(async () => {
+        try {
+          return await attempt();
+        } catch (error) {
+          if (!(error instanceof RedisFailure)) throw error;
+          if (this.#openings !== openings) throw new StaleFailure(error);
+          this.#tripped = error;
+          // A gap that was not ridden out is an outage by itself: nobody else should wait for it.
+          if (error.treatment === 'gap') this.#trippable.tripOnFailure();
+          throw error;
+        }
+      });
+    } catch (error) {
+      throw error instanceof BrokenCircuitError ? new CircuitOpenError() : error;
+    }
+  }
+}
+
+/** The breaker is open: nothing was sent. */
+export class CircuitOpenError extends Error {
+  override readonly name = 'CircuitOpenError';
+
+  constructor() {
+    super('The circuit breaker is open.');
+  }
+}
+
+/** Carries a failure past the breaker and the retry without counting. */
+class StaleFailure extends Error {
+  readonly failure: RedisFailure;
+
+  constructor(failure: RedisFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** The user's breaker, with one more reason to open. */
+class TrippableBreaker implements Breaker {
+  readonly #inner: Breaker;
+  #isTripped = false;
+
+  constructor(inner: Breaker) {
+    this.#inner = inner;
+  }
+
+  get state(): unknown {
+    return this.#inner.state;
+  }
+
+  set state(value: unknown) {
+    this.#inner.state = value;
+  }
+
+  tripOnFailure(): void {
+    this.#isTripped = true;
+  }
+
+  success(state: number): void {
+    this.#isTripped = false;
+    this.#inner.success(state);
+  }
+
+  failure(state: number): boolean {
+    const opens = this.#inner.failure(state);
+    if (!this.#isTripped) return opens;
+    this.#isTripped = false;
+    return true;
+  }
+}

@@ -1,0 +1,166 @@
+import type { Clock } from '../clock/clock.js';
+import type { JobRecord } from '../job/job-record.js';
+import { parseDeliveryId } from '../recognition/delivery-id.js';
+import { openEpoch } from '../recognition/epochs.js';
+import { type QueueKeys, queueKeys } from '../recognition/queue-keys.js';
+import type { Delivery } from '../recognition/recognise.js';
+import type { RedisConnection } from '../redis/redis-connection.js';
+import type { DeliveryContext, Transport } from '../transport/transport.js';
+import { writeCanary } from './canary.js';
+import { type FailureKind, type RedisFailure, sortFailure } from './outage.js';
+import { within } from './within.js';
+
+/** What the gateway has seen of Redis. */
+export interface RedisSight {
+  /** Redis answered last time, if only with a refusal. */
+  readonly reachable: boolean;
+  /** Redis took a write last time. */
+  readonly writable: boolean;
+  /** Of the last answer to a write; undefined before the first. */
+  readonly latencyMs: number | undefined;
+  readonly lastError: { readonly kind: FailureKind; readonly at: number } | undefined;
+}
+
+// Kinds after which nothing is known of the server behind the connection.
+const silent: ReadonlySet<FailureKind> = new Set(['disconnected', 'connection-lost', 'timeout', 'protocol']);
+
+/** The one way to Redis: sends a batch or a canary, bounded in time, errors sorted, what was seen remembered. */
+export class RedisGateway {
+  readonly connection: RedisConnection;
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #keys: QueueKeys;
+  readonly #queue: string;
+  readonly #callerMs: number;
+  readonly #generatedMs: number;
+  readonly #onFailure: (failure: RedisFailure) => void;
+  #witness: string | undefined;
+  #witnessSeq = -1;
+  #witnessEpoch = '';
+  #deliveries = 0;
+  #sight: { -readonly [Key in keyof RedisSight]: RedisSight[Key] };
+
+  constructor(options: {
+    readonly queue: string;
+    readonly connection: RedisConnection;
+    readonly transport: Transport;
+    readonly clock: Clock;
+    readonly recognition: { readonly callerMs: number; readonly generatedMs: number };
+    readonly onFailure: (failure: RedisFailure) => void;
+  }) {
+    this.connection = options.connection;
+    this.#transport = options.transport;
+    this.#clock = options.clock;
+    this.#queue = options.queue;
+    this.#keys = queueKeys(options.queue);
+    this.#callerMs = options.recognition.callerMs;
+    this.#generatedMs = options.recognition.generatedMs;
+    this.#onFailure = options.onFailure;
+    const isReady = options.connection.isReady;
+    this.#sight = { reachable: isReady, writable: isReady, latencyMs: undefined, lastError: undefined };
+  }
+
+  get sight(): RedisSight {
+    return this.#sight;
+  }
+
+  /** Batches of which Redis took at least one job. */
+  get deliveries(): number {
+    return this.#deliveries;
+  }
+
+  get isReady(): boolean {
+    return this.connection.isReady;
+  }
+
+  /**
+   * Delivers `jobs`. Rejects with a {@link RedisFailure} when the batch has no answer; an answer after `timeoutMs` is told to
+   * `onLate`.
+   */
+  async deliver(
+    jobs: readonly JobRecord[],
+    timeoutMs: number,
+    onLate?: (delivery: Delivery) => void,
+  ): Promise<Delivery> {
+    const startedAt = this.#clock.monotonicMs();
+    const context: DeliveryContext = {
+      queue: this.#queue,
+      callerMs: this.#callerMs,
+      witness: this.#transport.capabilities.witness ? this.#witness : undefined,
+    };
+    try {
+      const work = this.#transport.deliver(this.connection, jobs, context);
+      const delivery = await within(this.#clock, timeoutMs, work, onLate);
+      this.#sawAnswer(startedAt);
+      this.#moveWitness(jobs, delivery);
+      return delivery;
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
+  /** Writes the canary: resolves when Redis takes writes. An answer after `timeoutMs` is told to `onLate`. */
+  async probe(timeoutMs: number, onLate?: () => void): Promise<void> {
+    const startedAt = this.#clock.monotonicMs();
+    try {
+      const work = writeCanary(this.connection, this.#keys, this.#witness);
+      await within(this.#clock, timeoutMs, work, onLate);
+      this.#sawAnswer(startedAt);
+      this.#sight.writable = true;
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
+  /** Creates the epoch's bitmap ahead of its first job. The first job does it too, so a failure changes nothing. */
+  async openEpoch(epoch: string, timeoutMs: number): Promise<void> {
+    const work = openEpoch(this.connection, this.#keys, epoch, this.#generatedMs);
+    await within(this.#clock, timeoutMs, work).catch(() => {});
+  }
+
+  /** Remembers an `error` event of the client: for some failures (a wrong password) it is the only sign. */
+  heard(error: unknown): void {
+    const failure = sortFailure(error, false);
+    if (failure.kind === 'unlisted') return;
+    this.#sight.lastError = { kind: failure.kind, at: this.#clock.now() };
+    this.#onFailure(failure);
+  }
+
+  /** Sorts what Redis or its client threw and remembers what it says about Redis. */
+  failed(error: unknown): RedisFailure {
+    const failure = sortFailure(error, this.connection.isUnsent?.(error) ?? false);
+    if (failure.treatment === 'caller') {
+      this.#sight.reachable = true;
+    } else {
+      this.#sight.reachable = !silent.has(failure.kind);
+      this.#sight.writable = false;
+    }
+    this.#sight.lastError = { kind: failure.kind, at: this.#clock.now() };
+    this.#onFailure(failure);
+    return failure;
+  }
+
+  #sawAnswer(startedAt: number): void {
+    this.#sight.reachable = true;
+    this.#sight.latencyMs = this.#clock.monotonicMs() - startedAt;
+  }
+
+  /** The witness is the acknowledged delivery with the highest position. */
+  #moveWitness(jobs: readonly JobRecord[], delivery: Delivery): void {
+    for (let i = jobs.length - 1; i >= 0; i--) {
+      const outcome = delivery.outcomes[i];
+      if (outcome !== 'delivered' && outcome !== 'recognised') continue;
+      this.#sight.writable = true;
+      this.#deliveries += 1;
+      const id = (jobs[i] as JobRecord).delivery;
+      const { epoch, seq } = parseDeliveryId(id);
+      // Epochs begin with their time, so they compare by age.
+      if (epoch > this.#witnessEpoch || (epoch === this.#witnessEpoch && seq > this.#witnessSeq)) {
+        this.#witness = id;
+        this.#witnessEpoch = epoch;
+        this.#witnessSeq = seq;
+      }
+      return;
+    }
+  }
+}
