@@ -1,0 +1,52 @@
+/** The first batch after an outage: Redis has just come up, and its caches are cold. */
+const FIRST_BATCH = 16;
+const FIRST_FAILURE_MS = 100;
+const LONGEST_FAILURE_MS = 5000;
+/** The most that one pause gives to live traffic. */
+const LONGEST_YIELD_MS = 200;
+
+/**
+ * How fast to replay. The batch doubles while Redis answers quickly and is halved when it is slow or fails (as TCP's slow start
+ * and congestion avoidance do); while live jobs are under way, as much time is left to them as replay took.
+ */
+export class Pacing {
+  readonly #maxJobs: number;
+  readonly #slowMs: number;
+  #jobs: number;
+  #failures = 0;
+
+  /** An answer after `slowMs` counts as slow. */
+  constructor(maxJobs: number, slowMs: number) {
+    this.#maxJobs = maxJobs;
+    this.#slowMs = slowMs;
+    this.#jobs = Math.min(FIRST_BATCH, maxJobs);
+  }
+
+  /** How many jobs the next batch may have. */
+  get jobs(): number {
+    return this.#jobs;
+  }
+
+  answered(tookMs: number): void {
+    this.#failures = 0;
+    if (tookMs > this.#slowMs) this.#halve();
+    else this.#jobs = Math.min(this.#maxJobs, this.#jobs * 2);
+  }
+
+  failed(): void {
+    this.#failures += 1;
+    this.#halve();
+  }
+
+  /** How long to pause after a batch that took `tookMs`. */
+  pauseMs(tookMs: number, isLiveBusy: boolean): number {
+    if (this.#failures > 0) {
+      return Math.min(LONGEST_FAILURE_MS, FIRST_FAILURE_MS * 2 ** (this.#failures - 1));
+    }
+    return isLiveBusy ? Math.min(LONGEST_YIELD_MS, tookMs) : 0;
+  }
+
+  #halve(): void {
+    this.#jobs = Math.max(1, this.#jobs >> 1);
+  }
+}

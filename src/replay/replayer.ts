@@ -1,0 +1,442 @@
+import type { BackupStore, Lease } from '../backup/backup-store.js';
+import { boundedCall } from '../backup/bounded-call.js';
+import { type Clock, pause, type Timer } from '../clock/clock.js';
+import type { JobRecord } from '../job/job-record.js';
+import type { RedisPolicy } from '../policy/default-policy.js';
+import { RedisFailure, sortFailure } from '../policy/outage.js';
+import type { RedisGateway } from '../policy/redis-gateway.js';
+import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
+import { Pacing } from './pacing.js';
+import { type ParkReason, triage } from './triage.js';
+
+/** Replays of a job that end in an error nobody knows, after which it is parked. */
+const MAX_UNLISTED = 5;
+const MAX_BYTES = 1024 * 1024;
+const PROGRESS_EVERY_MS = 1000;
+
+/** How to replay. */
+export interface ReplayOptions {
+  /** Jobs in a batch at most. */
+  readonly batchSize: number;
+  /** How long a lease holds, ms. */
+  readonly leaseMs: number;
+  /** How often to look for jobs that a neighbour left, ms. */
+  readonly pollMs: number;
+  /** Whether to replay without being asked. */
+  readonly auto: boolean;
+}
+
+interface ReplayerOptions extends ReplayOptions {
+  /** The name of the queue's transport. */
+  readonly transport: string;
+  readonly recognitionMs: number;
+  readonly attemptTimeoutMs: number;
+  readonly deadlineMs: number;
+  readonly backupDeadlineMs: number;
+}
+
+/** What a replay did. */
+export interface ReplayResult {
+  /** Laid down. */
+  readonly replayed: number;
+  /** Found to be laid down already. */
+  readonly recognised: number;
+  readonly parked: number;
+  readonly dropped: number;
+  /** Still in the backup. */
+  readonly remaining: number;
+}
+
+/** How far a replay is. */
+export interface ReplayProgress {
+  readonly active: boolean;
+  /** Since this replay began. */
+  readonly replayed: number;
+  readonly remaining: number;
+  readonly perSecond: number;
+  /** At the present rate; undefined before there is one. */
+  readonly etaMs: number | undefined;
+}
+
+/** What the replayer tells about its jobs. */
+export interface ReplayListener {
+  /** Jobs that the backup holds, as far as is known. */
+  remaining(): number;
+  isLiveBusy(): boolean;
+  /** Delivered and gone from the backup. */
+  onDelivered(jobs: readonly JobRecord[], recognised: number): void;
+  onParked(job: JobRecord, reason: ParkReason, text: string | undefined): void;
+  onDropped(job: JobRecord, reason: 'expired'): void;
+  onPhase(phase: 'started' | 'progress' | 'finished', progress: ReplayProgress): void;
+  onStoreError(error: unknown): void;
+}
+
+type Counts = { -readonly [Name in keyof Omit<ReplayResult, 'remaining'>]: number };
+
+/**
+ * Moves jobs from the backup into Redis.
+ *
+ * 1. Lease a batch, oldest first. Nothing is removed yet.
+ * 2. Set aside what may not be sent: expired (dropped), unknown or too old to be recognised (parked).
+ * 3. Deliver the rest through recognition, as many at a time as the pacing allows.
+ * 4. Acknowledge what is delivered, and only then count it. Release what an outage refused, at its old place.
+ * 5. Yield to live traffic; go on until the backup is empty, or the breaker opens.
+ *
+ * Dying anywhere in this leaves the jobs in the store until the lease ends; whoever sends them again is recognised.
+ */
+export class Replayer {
+  readonly #store: BackupStore;
+  readonly #queue: string;
+  readonly #gateway: RedisGateway;
+  readonly #policy: RedisPolicy;
+  readonly #clock: Clock;
+  readonly #listener: ReplayListener;
+  readonly #options: ReplayerOptions;
+  readonly #counts: Counts = { replayed: 0, recognised: 0, parked: 0, dropped: 0 };
+  /** Jobs that failed for a reason of their own, by delivery id. */
+  readonly #troubled = new Map<string, { refusals: number; deliveriesBefore: number }>();
+  #pacing: Pacing;
+  #running: Promise<void> | undefined;
+  #callers = 0;
+  #isStopped = false;
+  #isWoken = false;
+  readonly #stop = new AbortController();
+  #poll: Timer | undefined;
+  #replayedBefore = 0;
+  #toldAt = 0;
+  #rate = { at: 0, moved: 0, perSecond: 0 };
+
+  constructor(
+    store: BackupStore,
+    queue: string,
+    gateway: RedisGateway,
+    policy: RedisPolicy,
+    clock: Clock,
+    listener: ReplayListener,
+    options: ReplayerOptions,
+  ) {
+    this.#store = store;
+    this.#queue = queue;
+    this.#gateway = gateway;
+    this.#policy = policy;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#options = options;
+    this.#pacing = this.#newPacing();
+  }
+
+  get progress(): ReplayProgress {
+    const remaining = this.#listener.remaining();
+    const active = this.#running !== undefined;
+    const { perSecond } = this.#rate;
+    return {
+      active,
+      replayed: active ? this.#moved - this.#replayedBefore : 0,
+      remaining,
+      perSecond: active ? Math.round(perSecond) : 0,
+      etaMs: active && perSecond > 0 ? Math.round((remaining / perSecond) * 1000) : undefined,
+    };
+  }
+
+  get isActive(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** There may be something to do: begins, unless it is under way or not wanted. */
+  wake(): void {
+    this.#isWoken = true;
+    if (this.#options.auto && this.#canRun && this.#listener.remaining() > 0) void this.#run();
+  }
+
+  /** Replays until the backup is empty, no progress is made, an outage begins, or `signal` is aborted. */
+  async replay(
+    signal: AbortSignal | undefined,
+    onProgress: ((progress: ReplayProgress) => void) | undefined,
+  ): Promise<ReplayResult> {
+    const before = { ...this.#counts };
+    this.#callers += 1;
+    const aborted = new Promise<void>((resolve) => {
+      if (signal?.aborted) resolve();
+      else signal?.addEventListener('abort', () => resolve(), { once: true });
+    });
+    let ticker: Timer | undefined;
+    const tick = () => {
+      onProgress?.(this.progress);
+      ticker = this.#clock.setTimeout(tick, PROGRESS_EVERY_MS, true);
+    };
+    if (onProgress) tick();
+    try {
+      if (!signal?.aborted && this.#canRun) await Promise.race([this.#run(), aborted]);
+    } finally {
+      this.#callers -= 1;
+      if (ticker !== undefined) this.#clock.clearTimeout(ticker);
+    }
+    onProgress?.(this.progress);
+    return {
+      replayed: this.#counts.replayed - before.replayed,
+      recognised: this.#counts.recognised - before.recognised,
+      parked: this.#counts.parked - before.parked,
+      dropped: this.#counts.dropped - before.dropped,
+      remaining: this.#listener.remaining(),
+    };
+  }
+
+  /** Looks every `pollMs`; `look` finds out what the store holds. */
+  startPolling(look: () => Promise<void>): void {
+    this.#poll = this.#clock.setTimeout(
+      () => {
+        void look()
+          .then(() => this.wake())
+          .finally(() => {
+            if (!this.#isStopped) this.startPolling(look);
+          });
+      },
+      this.#options.pollMs,
+      true,
+    );
+  }
+
+  /** Ends after the batch that is under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#stop.abort();
+    if (this.#poll !== undefined) this.#clock.clearTimeout(this.#poll);
+    await this.#running;
+  }
+
+  get #moved(): number {
+    return this.#counts.replayed + this.#counts.recognised;
+  }
+
+  get #canRun(): boolean {
+    return !this.#isStopped && this.#policy.isClosed && this.#gateway.isReady;
+  }
+
+  #run(): Promise<void> {
+    this.#running ??= this.#loop().finally(() => {
+      this.#running = undefined;
+      this.#listener.onPhase('finished', { ...this.progress, replayed: this.#moved - this.#replayedBefore });
+      // Somebody may have come just after the last, empty, lease.
+      if (this.#isWoken) this.wake();
+    });
+    return this.#running;
+  }
+
+  async #loop(): Promise<void> {
+    this.#replayedBefore = this.#moved;
+    this.#toldAt = this.#clock.monotonicMs();
+    this.#rate = { at: this.#toldAt, moved: this.#moved, perSecond: 0 };
+    this.#pacing = this.#newPacing();
+    // The caller sets #running first, so that `started` already says active.
+    await undefined;
+    this.#listener.onPhase('started', this.progress);
+    while (this.#canRun && (this.#options.auto || this.#callers > 0)) {
+      const before = this.#moved + this.#counts.parked + this.#counts.dropped;
+      this.#isWoken = false;
+      const startedAt = this.#clock.monotonicMs();
+      try {
+        const lease = await this.#call(
+          this.#store.lease(this.#queue, this.#options.batchSize, this.#options.leaseMs),
+        );
+        if (!lease) return;
+        await this.#replayLease(lease);
+      } catch (error) {
+        this.#pacing.failed();
+        this.#listener.onStoreError(error);
+      }
+      this.#tellProgress();
+      const progressed = this.#moved + this.#counts.parked + this.#counts.dropped > before;
+      if (!progressed && this.#callers > 0 && !this.#options.auto) return;
+      const tookMs = this.#clock.monotonicMs() - startedAt;
+      const pauseMs = this.#pacing.pauseMs(tookMs, this.#listener.isLiveBusy());
+      // Even without a pause others get their turn.
+      if (pauseMs === 0) await new Promise(setImmediate);
+      else await pause(this.#clock, pauseMs, { background: true, signal: this.#stop.signal });
+    }
+  }
+
+  async #replayLease(lease: Lease): Promise<void> {
+    const leasedAt = this.#clock.monotonicMs();
+    const toSend = await this.#sift(lease);
+    let next = 0;
+    while (next < toSend.length) {
+      const isLeaseOld = this.#clock.monotonicMs() - leasedAt > this.#options.leaseMs / 2;
+      if (isLeaseOld || !this.#canRun) break;
+      const batch = this.#cut(toSend, next);
+      next += batch.length;
+      if (!(await this.#deliver(lease.token, batch))) break;
+    }
+    if (next < toSend.length) await this.#release(lease.token, toSend.slice(next));
+  }
+
+  /** Takes out what may not be sent. */
+  async #sift(lease: Lease): Promise<JobRecord[]> {
+    const { transport, recognitionMs } = this.#options;
+    const context = { now: this.#clock.now(), transport, recognitionMs };
+    const toSend: JobRecord[] = [];
+    for (const job of lease.jobs) {
+      const verdict = triage(job, context);
+      if (verdict.action === 'send') {
+        toSend.push(job);
+      } else if (verdict.action === 'park') {
+        await this.#park(lease.token, job, verdict.reason, undefined);
+      } else {
+        await this.#call(this.#store.acknowledge(lease.token, [job.id]));
+        this.#counts.dropped += 1;
+        this.#listener.onDropped(job, verdict.reason);
+      }
+    }
+    return toSend;
+  }
+
+  #cut(jobs: readonly JobRecord[], from: number): JobRecord[] {
+    const batch: JobRecord[] = [];
+    let bytes = 0;
+    for (let i = from; i < jobs.length && batch.length < this.#pacing.jobs; i++) {
+      const job = jobs[i] as JobRecord;
+      bytes += job.payload.length + job.name.length;
+      if (bytes > MAX_BYTES && batch.length > 0) break;
+      batch.push(job);
+    }
+    return batch;
+  }
+
+  /** Delivers one batch and settles its jobs in the store. Resolves with whether to go on with this lease. */
+  async #deliver(token: string, batch: readonly JobRecord[]): Promise<boolean> {
+    const { attemptTimeoutMs, deadlineMs } = this.#options;
+    const startedAt = this.#clock.monotonicMs();
+    let delivery: Delivery;
+    try {
+      delivery = await this.#policy.execute(
+        async () => {
+          const answer = await this.#gateway.deliver(
+            batch,
+            batch.length === 1 ? deadlineMs : attemptTimeoutMs,
+          );
+          const outage = firstOutage(answer);
+          // The breaker should see it; the jobs that were delivered beside it are recognised next time.
+          if (outage) throw this.#gateway.failed(outage);
+          return answer;
+        },
+        { retry: false },
+      );
+    } catch (error) {
+      this.#pacing.failed();
+      await this.#failedWhole(token, batch, error);
+      return this.#policy.isClosed;
+    }
+    const tookMs = this.#clock.monotonicMs() - startedAt;
+    if (delivery.outcomes.some((outcome) => typeof outcome === 'string')) this.#pacing.answered(tookMs);
+    else this.#pacing.failed();
+    await this.#settle(token, batch, delivery.outcomes);
+    return true;
+  }
+
+  async #failedWhole(token: string, batch: readonly JobRecord[], error: unknown): Promise<void> {
+    // Only a batch of one says which job it was; until then the pacing halves it.
+    const job = batch.length === 1 ? batch[0] : undefined;
+    if (job && error instanceof RedisFailure && (error.kind === 'unlisted' || error.treatment === 'caller')) {
+      await this.#settleRefused(token, job, error);
+    } else {
+      await this.#release(token, batch);
+    }
+  }
+
+  async #settle(
+    token: string,
+    batch: readonly JobRecord[],
+    outcomes: readonly DeliveryOutcome[],
+  ): Promise<void> {
+    const delivered: JobRecord[] = [];
+    const refused: { readonly job: JobRecord; readonly failure: RedisFailure }[] = [];
+    let recognised = 0;
+    batch.forEach((job, i) => {
+      const outcome = outcomes[i] as DeliveryOutcome;
+      if (typeof outcome === 'object') {
+        refused.push({ job, failure: this.#gateway.failed(sortFailure(outcome.rejected, false)) });
+      } else {
+        delivered.push(job);
+        // Another delivery of this id is in the queue: to whoever waits for the job that is the same.
+        if (outcome !== 'delivered') recognised += 1;
+      }
+    });
+    if (delivered.length > 0) {
+      const ids = delivered.map((job) => job.id);
+      await this.#call(this.#store.acknowledge(token, ids));
+      for (const job of delivered) this.#troubled.delete(job.delivery);
+      this.#counts.recognised += recognised;
+      this.#counts.replayed += delivered.length - recognised;
+      this.#listener.onDelivered(delivered, recognised);
+    }
+    for (const { job, failure } of refused) await this.#settleRefused(token, job, failure);
+  }
+
+  /**
+   * A refused job is parked when the fault is its own: Redis has taken others since. While it takes none (rights were
+   * withdrawn, the key has the wrong type), everything waits, and each refusal is reported.
+   */
+  async #settleRefused(token: string, job: JobRecord, failure: RedisFailure): Promise<void> {
+    const trouble = this.#troubled.get(job.delivery) ?? {
+      refusals: 0,
+      deliveriesBefore: this.#gateway.deliveries,
+    };
+    trouble.refusals += 1;
+    this.#troubled.set(job.delivery, trouble);
+    const isItsOwn =
+      failure.kind === 'unlisted'
+        ? trouble.refusals >= MAX_UNLISTED
+        : this.#gateway.deliveries > trouble.deliveriesBefore;
+    if (isItsOwn) {
+      this.#troubled.delete(job.delivery);
+      const reason = failure.kind === 'unlisted' ? 'unlisted-error' : 'rejected';
+      await this.#park(token, job, reason, failure.message);
+    } else {
+      await this.#release(token, [job]);
+    }
+  }
+
+  async #park(token: string, job: JobRecord, reason: ParkReason, text: string | undefined): Promise<void> {
+    await this.#call(this.#store.park(token, [job.id], text === undefined ? reason : `${reason}: ${text}`));
+    this.#counts.parked += 1;
+    this.#listener.onParked(job, reason, text);
+  }
+
+  #release(token: string, jobs: readonly JobRecord[]): Promise<void> {
+    const ids = jobs.map((job) => job.id);
+    return this.#call(this.#store.release(token, ids));
+  }
+
+  #call<T>(work: Promise<T>): Promise<T> {
+    return boundedCall(this.#clock, this.#options.backupDeadlineMs, work);
+  }
+
+  #newPacing(): Pacing {
+    return new Pacing(this.#options.batchSize, this.#options.attemptTimeoutMs / 2);
+  }
+
+  #tellProgress(): void {
+    const now = this.#clock.monotonicMs();
+    const elapsedMs = now - this.#rate.at;
+    if (elapsedMs >= 250) {
+      const perSecond = ((this.#moved - this.#rate.moved) / elapsedMs) * 1000;
+      const known = this.#rate.perSecond;
+      this.#rate = {
+        at: now,
+        moved: this.#moved,
+        perSecond: known === 0 ? perSecond : known * 0.6 + perSecond * 0.4,
+      };
+    }
+    if (now - this.#toldAt < PROGRESS_EVERY_MS) return;
+    this.#toldAt = now;
+    this.#listener.onPhase('progress', this.progress);
+  }
+}
+
+function firstOutage(delivery: Delivery): RedisFailure | undefined {
+  for (const outcome of delivery.outcomes) {
+    if (typeof outcome === 'string') continue;
+    const failure = sortFailure(outcome.rejected, false);
+    if (failure.treatment !== 'caller' && failure.kind !== 'unlisted') return failure;
+  }
+  return undefined;
+}
