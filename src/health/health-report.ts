@@ -1,0 +1,48 @@
+import type { BackupDurability } from '../backup/backup-store.js';
+import type { BreakerState } from '../policy/default-policy.js';
+import type { FailureKind } from '../policy/outage.js';
+import type { ReplayProgress } from '../replay/replayer.js';
+import type { Totals } from './totals.js';
+
+/**
+ * - `up`: the breaker is closed and nothing is pending (parked jobs do not count).
+ * - `recovering`: Redis takes writes; the backlog is being replayed.
+ * - `degraded`: an outage, or isolated by hand; the backup accepts.
+ * - `down`: an outage, and the backup refuses.
+ */
+export type HealthStatus = 'up' | 'recovering' | 'degraded' | 'down';
+
+/** How the queue is. Has no address, name of a host or payload in it. */
+export interface HealthReport {
+  readonly status: HealthStatus;
+  /** When the status became what it is; epoch ms. */
+  readonly since: number;
+  readonly queue: string;
+  readonly redis: {
+    /** It answered last time, if only with a refusal. */
+    readonly reachable: boolean;
+    /** It took a write last time. */
+    readonly writable: boolean;
+    /** Of the last answer to a write, ms; undefined before the first. */
+    readonly latencyMs: number | undefined;
+    readonly lastError: { readonly kind: FailureKind; readonly at: number } | undefined;
+  };
+  readonly breaker: BreakerState;
+  readonly backup: {
+    readonly pending: number;
+    /** Pending jobs that Redis may have already. */
+    readonly unknown: number;
+    readonly parked: number;
+    /** Undefined where the store does not say. */
+    readonly bytes: number | undefined;
+    /** The most jobs it may hold: `backupLimit.jobs`. */
+    readonly capacity: number;
+    /** `enqueuedAt` of the oldest pending job; epoch ms. */
+    readonly oldestAt: number | undefined;
+    readonly durability: BackupDurability;
+    /** It took the last append, and has room. */
+    readonly writable: boolean;
+  };
+  readonly replay: ReplayProgress;
+  readonly totals: Totals;
+}

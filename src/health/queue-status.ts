@@ -1,0 +1,21 @@
+import type { HealthReport } from './health-report.js';
+import type { Listener, QueueEvents } from './queue-events.js';
+
+/** How to ask for a canary. */
+export interface CheckOptions {
+  /** The most the check takes, ms. @default `attemptTimeoutMs` of the queue */
+  readonly timeoutMs?: number;
+  /** Ends the wait; the report is then made from memory. */
+  readonly signal?: AbortSignal;
+}
+
+/** What health checks, metrics and status pages need of a queue, whatever jobs it carries. */
+export interface QueueStatus {
+  readonly name: string;
+  /** The report from memory, at once. */
+  health(): HealthReport;
+  /** The report after a canary has been written, or has not been within the time. Never rejects because of Redis. */
+  check(options?: CheckOptions): Promise<HealthReport>;
+  on<Name extends keyof QueueEvents>(name: Name, listener: Listener<Name>): this;
+  off<Name extends keyof QueueEvents>(name: Name, listener: Listener<Name>): this;
+}

@@ -1,0 +1,45 @@
+/**
+ * Jobs counted since the queue was made. With a store that only this process uses, always
+ * `accepted + inherited = delivered + pending + parked + dropped`. With a shared store that holds for the sum over all its
+ * processes at rest, and `pending` of one of them may be below zero: it replayed a neighbour's jobs.
+ */
+export interface Totals {
+  /** `enqueue()` resolved with `enqueued` or `backed-up`. */
+  readonly accepted: number;
+  /** Laid down, or found to be, at once or by replay. */
+  readonly delivered: number;
+  /** Of these, found to be laid down already by an attempt whose answer was lost. */
+  readonly recognised: number;
+  /** In the backup, under a lease or not. */
+  readonly pending: number;
+  /** Set aside as undeliverable. */
+  readonly parked: number;
+  /** Given up: expired, superseded by a new job of the same id, or lost with a memory backup at `close()`. */
+  readonly dropped: number;
+  /** `enqueue()` rejected after its job was made. */
+  readonly rejected: number;
+  /** `enqueue()` resolved with `duplicate`. */
+  readonly duplicates: number;
+  /** Laid down again after Redis lost them. */
+  readonly redelivered: number;
+  /** In the backup when the queue was made, or put there by an `append()` that had been given up. */
+  readonly inherited: number;
+}
+
+/** The queue's own books, written where a job changes hands. */
+export type Books = { -readonly [Name in keyof Totals]: number };
+
+export function openBooks(): Books {
+  return {
+    accepted: 0,
+    delivered: 0,
+    recognised: 0,
+    pending: 0,
+    parked: 0,
+    dropped: 0,
+    rejected: 0,
+    duplicates: 0,
+    redelivered: 0,
+    inherited: 0,
+  };
+}

@@ -1,0 +1,281 @@
+import type { AppendOutcome, BackupStore } from '../backup/backup-store.js';
+import { recordBytes } from '../backup/record-bytes.js';
+import type { Clock, Timer } from '../clock/clock.js';
+import { isResilientQueueError, ResilientQueueError } from '../errors/resilient-queue-error.js';
+import { scrubbed } from '../errors/scrub.js';
+import type { JobRecord } from '../job/job-record.js';
+import type { RedisFailure } from '../policy/outage.js';
+import type { PendingJob } from './pending-job.js';
+
+const MAX_JOBS = 256;
+const MAX_BYTES = 1024 * 1024;
+/** Appends that have not answered, those given up included: a store that hangs is not piled up on. */
+const MAX_IN_FLIGHT = 4;
+
+/** How full the backup may get. */
+export interface BackupLimit {
+  readonly jobs: number;
+  readonly bytes: number;
+}
+
+/** What the writer tells about its jobs; it rejects those the store did not take, and settles no others. */
+export interface BackupWriterListener {
+  /** Jobs and bytes that the backup holds now, as far as is known. */
+  held(): { readonly jobs: number; readonly bytes: number };
+  onAppended(
+    jobs: readonly PendingJob[],
+    records: readonly JobRecord[],
+    outcomes: readonly AppendOutcome[],
+  ): void;
+  onRejected(jobs: readonly PendingJob[], error: (job: PendingJob) => ResilientQueueError): void;
+  /** The store kept jobs after their callers had been told that it did not answer. */
+  onAppendedLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void;
+  /** The store failed, hung, or works again. */
+  onStore(isWell: boolean, error?: Error): void;
+}
+
+interface Entry {
+  readonly job: PendingJob;
+  readonly failure: RedisFailure | undefined;
+  /** Monotonic ms. */
+  readonly dueAt: number;
+}
+
+/**
+ * Hands jobs to the store, a batch at a time.
+ *
+ * 1. A job in line is still Redis's: a late reply settles it. From the start of its `append()` on, only the store's answer
+ *    counts.
+ * 2. Over the limit, jobs are refused at once, first come first kept.
+ * 3. A store that does not answer within `backupDeadlineMs` leaves the fate unknown; its place stays taken until it answers.
+ *    While all places are taken so, jobs are refused at once.
+ */
+export class BackupWriter {
+  readonly #store: BackupStore;
+  readonly #queue: string;
+  readonly #clock: Clock;
+  readonly #deadlineMs: number;
+  readonly #limit: BackupLimit;
+  readonly #listener: BackupWriterListener;
+  #line: Entry[] = [];
+  #head = 0;
+  #inFlight = 0;
+  #overdue = 0;
+  #appendingJobs = 0;
+  #appendingBytes = 0;
+  #timer: Timer | undefined;
+  #isStarted = false;
+
+  constructor(
+    store: BackupStore,
+    queue: string,
+    clock: Clock,
+    deadlineMs: number,
+    limit: BackupLimit,
+    listener: BackupWriterListener,
+  ) {
+    this.#store = store;
+    this.#queue = queue;
+    this.#clock = clock;
+    this.#deadlineMs = deadlineMs;
+    this.#limit = limit;
+    this.#listener = listener;
+  }
+
+  /** The store has not answered an append yet. */
+  get isAppending(): boolean {
+    return this.#inFlight > 0;
+  }
+
+  /** Appends nothing before `opened` has settled: until then the store is asked what it holds from before. */
+  start(opened: Promise<void>): void {
+    void opened.finally(() => {
+      this.#isStarted = true;
+      this.#pump();
+    });
+  }
+
+  /** Takes over `jobs`; `failure` is why Redis did not get them. */
+  add(jobs: readonly PendingJob[], failure: RedisFailure | undefined): void {
+    const dueAt = this.#clock.monotonicMs() + this.#deadlineMs;
+    for (const job of jobs) {
+      job.phase = 'to-backup';
+      this.#line.push({ job, failure, dueAt });
+    }
+    this.#pump();
+  }
+
+  #pump(): void {
+    while (this.#isStarted && this.#head < this.#line.length && this.#inFlight < MAX_IN_FLIGHT) {
+      const batch = this.#cut();
+      if (batch.length > 0) void this.#append(batch);
+    }
+    if (this.#head < this.#line.length) {
+      if (this.#overdue >= MAX_IN_FLIGHT)
+        this.#refuseLine('The backup store has not answered its last calls.');
+      else this.#watchLine();
+    }
+  }
+
+  /** The next batch that fits, out of the line; what does not fit is rejected. */
+  #cut(): Entry[] {
+    const held = this.#listener.held();
+    let roomJobs = this.#limit.jobs - held.jobs - this.#appendingJobs;
+    let roomBytes = this.#limit.bytes - held.bytes - this.#appendingBytes;
+    const batch: Entry[] = [];
+    const full: Entry[] = [];
+    let bytes = 0;
+    while (this.#head < this.#line.length && batch.length < MAX_JOBS && full.length < MAX_JOBS) {
+      const entry = this.#line[this.#head] as Entry;
+      if (!entry.job.isSettled) {
+        const size = recordBytes(entry.job.record);
+        if (roomJobs < 1 || roomBytes < size) {
+          full.push(entry);
+        } else {
+          if (bytes + size > MAX_BYTES && batch.length > 0) break;
+          batch.push(entry);
+          bytes += size;
+          roomJobs -= 1;
+          roomBytes -= size;
+        }
+      }
+      this.#head += 1;
+    }
+    this.#compact();
+    if (full.length > 0) this.#refuseFull(full);
+    return batch;
+  }
+
+  async #append(batch: readonly Entry[]): Promise<void> {
+    const jobs = batch.map((entry) => entry.job);
+    const records = jobs.map((job) => {
+      job.phase = 'appending';
+      return job.toBackup();
+    });
+    const bytes = records.reduce((sum, record) => sum + recordBytes(record), 0);
+    this.#inFlight += 1;
+    this.#appendingJobs += jobs.length;
+    this.#appendingBytes += bytes;
+    let isOverdue = false;
+    const timer = this.#clock.setTimeout(
+      () => {
+        isOverdue = true;
+        this.#overdue += 1;
+        const silence = new Error(`The backup store did not answer within ${this.#deadlineMs} ms.`);
+        this.#listener.onStore(false, silence);
+        this.#reject(batch, silence, true);
+        this.#pump();
+      },
+      this.#deadlineMs,
+      false,
+    );
+    try {
+      const outcomes = await this.#store.append(this.#queue, records);
+      this.#listener.onStore(true);
+      if (isOverdue) this.#listener.onAppendedLate(records, outcomes);
+      else this.#listener.onAppended(jobs, records, outcomes);
+    } catch (error) {
+      const failure = scrubbed(error);
+      this.#listener.onStore(false, failure);
+      // A store that cannot tell whether it kept them says so by `fate`.
+      const isUnknown = isObject(error) && error.fate === 'unknown';
+      const isFull = isResilientQueueError(error) && error.code === 'BACKUP_FULL';
+      if (!isOverdue) {
+        if (isFull) this.#refuseFull(batch);
+        else this.#reject(batch, failure, isUnknown);
+      }
+    } finally {
+      this.#clock.clearTimeout(timer);
+      this.#inFlight -= 1;
+      if (isOverdue) this.#overdue -= 1;
+      this.#appendingJobs -= jobs.length;
+      this.#appendingBytes -= bytes;
+      this.#pump();
+    }
+  }
+
+  #refuseFull(entries: readonly Entry[]): void {
+    const { jobs, bytes } = this.#limit;
+    this.#rejectEach(entries, (entry) => {
+      const cause = entry.failure;
+      return new ResilientQueueError(
+        `Redis could not take the job and the backup is at its limit (${jobs} jobs${Number.isFinite(bytes) ? `, ${bytes} bytes` : ''}). ${advice(entry.job)}`,
+        { code: 'BACKUP_FULL', fate: entry.job.fate, jobId: entry.job.record.id, cause },
+      );
+    });
+  }
+
+  #refuseLine(reason: string): void {
+    const entries = this.#line.slice(this.#head).filter((entry) => !entry.job.isSettled);
+    this.#line = [];
+    this.#head = 0;
+    this.#reject(entries, new Error(reason), false);
+  }
+
+  #reject(entries: readonly Entry[], storeError: Error, isUnknown: boolean): void {
+    this.#rejectEach(entries, ({ job, failure }) => {
+      const causes = failure ? [failure, storeError] : [storeError];
+      return new ResilientQueueError(
+        `Neither Redis (${failure?.kind ?? 'circuit open'}) nor the backup store took the job. ${advice(job, isUnknown)}`,
+        {
+          code: 'UNAVAILABLE',
+          fate: isUnknown ? 'unknown' : job.fate,
+          jobId: job.record.id,
+          cause: new AggregateError(causes, 'What Redis and the backup store said'),
+        },
+      );
+    });
+  }
+
+  #rejectEach(entries: readonly Entry[], makeError: (entry: Entry) => ResilientQueueError): void {
+    const open = new Map(entries.filter((e) => !e.job.isSettled).map((e) => [e.job, e] as const));
+    if (open.size === 0) return;
+    this.#listener.onRejected([...open.keys()], (job) => makeError(open.get(job) as Entry));
+  }
+
+  /** Bounds the wait of the jobs in line. */
+  #watchLine(): void {
+    if (this.#timer !== undefined) return;
+    const oldest = this.#line[this.#head] as Entry;
+    this.#timer = this.#clock.setTimeout(
+      () => {
+        this.#timer = undefined;
+        const now = this.#clock.monotonicMs();
+        const late: Entry[] = [];
+        while (this.#head < this.#line.length) {
+          const entry = this.#line[this.#head] as Entry;
+          if (entry.dueAt > now) break;
+          if (!entry.job.isSettled) late.push(entry);
+          this.#head += 1;
+        }
+        this.#compact();
+        this.#reject(late, new Error('The backup store was busy for too long.'), false);
+        if (this.#head < this.#line.length) this.#watchLine();
+      },
+      Math.max(0, oldest.dueAt - this.#clock.monotonicMs()),
+      false,
+    );
+  }
+
+  #compact(): void {
+    if (this.#head === this.#line.length) {
+      this.#line = [];
+      this.#head = 0;
+      if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+      this.#timer = undefined;
+    } else if (this.#head > 4096 && this.#head * 2 > this.#line.length) {
+      this.#line = this.#line.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+}
+
+function advice(job: PendingJob, isUnknown = job.fate === 'unknown'): string {
+  return isUnknown
+    ? 'It may still run: enqueue it again with the same id (error.jobId), and there will be one.'
+    : 'It is nowhere: enqueue it again.';
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}

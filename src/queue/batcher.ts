@@ -1,0 +1,154 @@
+import type { Clock, Timer } from '../clock/clock.js';
+import type { PendingJob } from './pending-job.js';
+
+/** A batch of more would keep Redis from others for too long: 256 × 1 MiB took 2.5 s. */
+const MAX_JOBS = 256;
+const MAX_BYTES = 1024 * 1024;
+/** Batches under way at once: one is made and answered while Redis executes another. */
+const MAX_IN_FLIGHT = 4;
+
+/** Where a batch may be cut; halved after each timeout, doubled after each answer. */
+export class BatchLimits {
+  #jobs = MAX_JOBS;
+  #bytes = MAX_BYTES;
+
+  get jobs(): number {
+    return this.#jobs;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  halve(): void {
+    this.#jobs = Math.max(1, this.#jobs >> 1);
+    this.#bytes = Math.max(16 * 1024, this.#bytes >> 1);
+  }
+
+  double(): void {
+    if (this.#jobs === MAX_JOBS && this.#bytes === MAX_BYTES) return;
+    this.#jobs = Math.min(MAX_JOBS, this.#jobs * 2);
+    this.#bytes = Math.min(MAX_BYTES, this.#bytes * 2);
+  }
+}
+
+/**
+ * Gathers concurrent calls into batches.
+ *
+ * 1. `add()` puts a job in line; the line is cut when the present turn of the event loop is over, so that all calls of one
+ *    turn share a batch and a lone call waits for no timer.
+ * 2. As many batches as may be under way are cut from the line's head and handed to `send`.
+ * 3. When one has ended, the next is cut: under load, batches grow by themselves.
+ * 4. A job whose deadline passes in the line is handed to `giveUp`.
+ */
+export class Batcher {
+  readonly limits = new BatchLimits();
+  readonly #clock: Clock;
+  readonly #deadlineMs: number;
+  readonly #send: (batch: PendingJob[]) => Promise<void>;
+  readonly #giveUp: (jobs: PendingJob[]) => void;
+  #line: PendingJob[] = [];
+  #head = 0;
+  #inFlight = 0;
+  #isScheduled = false;
+  #timer: Timer | undefined;
+
+  constructor(
+    clock: Clock,
+    deadlineMs: number,
+    send: (batch: PendingJob[]) => Promise<void>,
+    giveUp: (jobs: PendingJob[]) => void,
+  ) {
+    this.#clock = clock;
+    this.#deadlineMs = deadlineMs;
+    this.#send = send;
+    this.#giveUp = giveUp;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Whether live jobs are waiting or under way. */
+  get isBusy(): boolean {
+    return this.#inFlight > 0 || this.#head < this.#line.length;
+  }
+
+  add(job: PendingJob): void {
+    this.#line.push(job);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    process.nextTick(this.#cutLine);
+  }
+
+  /** Takes every job out of the line. */
+  takeAll(): PendingJob[] {
+    const jobs = this.#line.slice(this.#head).filter((job) => job.isOpen);
+    this.#line = [];
+    this.#head = 0;
+    return jobs;
+  }
+
+  readonly #cutLine = (): void => {
+    this.#isScheduled = false;
+    while (this.#head < this.#line.length && this.#inFlight < MAX_IN_FLIGHT) {
+      const batch = this.#cut();
+      if (batch.length === 0) continue;
+      this.#inFlight += 1;
+      void this.#send(batch).then(this.#ended);
+    }
+    if (this.#head < this.#line.length) this.#watchDeadline();
+  };
+
+  readonly #ended = (): void => {
+    this.#inFlight -= 1;
+    if (this.#head < this.#line.length && !this.#isScheduled) this.#cutLine();
+  };
+
+  #cut(): PendingJob[] {
+    const { jobs: maxJobs, bytes: maxBytes } = this.limits;
+    const batch: PendingJob[] = [];
+    let bytes = 0;
+    while (this.#head < this.#line.length && batch.length < maxJobs) {
+      const job = this.#line[this.#head] as PendingJob;
+      if (job.isOpen) {
+        // UTF-16 units stand for bytes: near enough for a limit that has a margin of ten.
+        bytes += job.record.payload.length + job.record.name.length;
+        if (bytes > maxBytes && batch.length > 0) break;
+        batch.push(job);
+      }
+      this.#head += 1;
+    }
+    if (this.#head === this.#line.length) {
+      this.#line = [];
+      this.#head = 0;
+    } else if (this.#head > 4096 && this.#head * 2 > this.#line.length) {
+      this.#line = this.#line.slice(this.#head);
+      this.#head = 0;
+    }
+    return batch;
+  }
+
+  #watchDeadline(): void {
+    if (this.#timer !== undefined) return;
+    const oldest = this.#line[this.#head] as PendingJob;
+    const dueMs = oldest.startedAt + this.#deadlineMs - this.#clock.monotonicMs();
+    this.#timer = this.#clock.setTimeout(
+      () => {
+        this.#timer = undefined;
+        const now = this.#clock.monotonicMs();
+        const late: PendingJob[] = [];
+        while (this.#head < this.#line.length) {
+          const job = this.#line[this.#head] as PendingJob;
+          if (job.startedAt + this.#deadlineMs > now) break;
+          if (job.isOpen) late.push(job);
+          this.#head += 1;
+        }
+        if (late.length > 0) this.#giveUp(late);
+        if (this.#head < this.#line.length) this.#watchDeadline();
+      },
+      Math.max(0, dueMs),
+      false,
+    );
+  }
+}

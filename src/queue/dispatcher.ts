@@ -1,0 +1,225 @@
+import { type Clock, pause, type Timer } from '../clock/clock.js';
+import type { JobRecord } from '../job/job-record.js';
+import type { RedisPolicy } from '../policy/default-policy.js';
+import { RedisFailure, sortFailure } from '../policy/outage.js';
+import { stayedAway, untilReady } from '../policy/prober.js';
+import type { RedisGateway } from '../policy/redis-gateway.js';
+import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
+import type { BatchLimits } from './batcher.js';
+import type { PendingJob } from './pending-job.js';
+
+/** Between two tries while a connection comes back. */
+const GAP_PAUSE_MS = 25;
+/** With less of the deadline left, an attempt would only make the fate unknown. */
+const MIN_ATTEMPT_MS = 10;
+/** A job this large, alone in its batch, gets the whole deadline for one attempt. */
+const LARGE_BYTES = 256 * 1024;
+
+/** What the dispatcher tells about its jobs; it settles nothing itself. */
+export interface DispatchListener {
+  /** Redis answered: each job with its outcome, still open ones only. */
+  onOutcomes(jobs: readonly PendingJob[], outcomes: readonly DeliveryOutcome[]): void;
+  /** Redis refused this job and is well. */
+  onRefused(job: PendingJob, failure: RedisFailure): void;
+  /** Redis could not take these, or did not say; they belong to the backup. `failure` is undefined if nothing was tried. */
+  onDiverted(jobs: PendingJob[], failure: RedisFailure | undefined): void;
+  /** Redis answered after it had been given up. */
+  onLateAnswer(): void;
+}
+
+/**
+ * Sends a batch to Redis.
+ *
+ * 1. Deadline > retry > breaker > attempt: the deadline is here, the rest is `RedisPolicy`.
+ * 2. An attempt waits for a connection that is away (a gap), sends what is still open, and hands on each job's outcome.
+ * 3. Jobs that an outage refused are tried again as the retry option says; all others are settled by then.
+ * 4. At the deadline, or when the tries are used up, what is open is diverted, once.
+ */
+export class Dispatcher {
+  readonly #gateway: RedisGateway;
+  readonly #policy: RedisPolicy;
+  readonly #clock: Clock;
+  readonly #limits: BatchLimits;
+  readonly #listener: DispatchListener;
+  readonly #deadlineMs: number;
+  readonly #attemptTimeoutMs: number;
+  readonly #batches = new Set<Batch>();
+
+  constructor(
+    gateway: RedisGateway,
+    policy: RedisPolicy,
+    clock: Clock,
+    limits: BatchLimits,
+    listener: DispatchListener,
+    options: { readonly deadlineMs: number; readonly attemptTimeoutMs: number },
+  ) {
+    this.#gateway = gateway;
+    this.#policy = policy;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#listener = listener;
+    this.#deadlineMs = options.deadlineMs;
+    this.#attemptTimeoutMs = options.attemptTimeoutMs;
+  }
+
+  /** Resolves when no attempt at `jobs` will be begun any more; never rejects. */
+  async send(jobs: PendingJob[]): Promise<void> {
+    if (!this.#policy.isClosed) {
+      this.#listener.onDiverted(jobs, undefined);
+      return;
+    }
+    const oldest = jobs[0] as PendingJob;
+    const batch = new Batch(jobs, oldest.startedAt + this.#deadlineMs);
+    this.#batches.add(batch);
+    try {
+      await this.#policy.execute(() => this.#attempt(batch), { retry: true });
+    } catch (error) {
+      if (error instanceof RedisFailure) batch.failure = error;
+    }
+    this.#batches.delete(batch);
+    this.#divert(batch);
+  }
+
+  /** Gives up every batch under way, before its deadline. Returns the jobs that are open. */
+  abandon(): PendingJob[] {
+    const jobs: PendingJob[] = [];
+    for (const batch of this.#batches) {
+      if (batch.isOver) continue;
+      this.#end(batch);
+      jobs.push(...batch.open());
+    }
+    return jobs;
+  }
+
+  async #attempt(batch: Batch): Promise<void> {
+    for (;;) {
+      const leftMs = batch.deadlineAt - this.#clock.monotonicMs();
+      const goOn = () => !batch.isOver && this.#policy.isClosed;
+      if (!this.#gateway.isReady) {
+        this.#armDeadline(batch);
+        if (await untilReady(this.#gateway, this.#clock, leftMs, goOn, false)) continue;
+        throw this.#gateway.failed(batch.failure ?? stayedAway());
+      }
+      if (leftMs < MIN_ATTEMPT_MS) throw new DeadlinePassed();
+      const jobs = batch.open();
+      if (jobs.length === 0) return;
+      const failure = await this.#try(batch, jobs, leftMs);
+      if (failure === undefined) return;
+      batch.failure = failure;
+      this.#armDeadline(batch);
+      if (failure.treatment !== 'gap') throw failure;
+      // The connection went away and may be back in a moment: that is no reason to give up yet.
+      await pause(this.#clock, GAP_PAUSE_MS * (0.5 + Math.random()), { background: false });
+      if (!goOn()) throw failure;
+    }
+  }
+
+  /** One delivery. Resolves with the failure that leaves jobs open, undefined when every job has its answer. */
+  async #try(_batch: Batch, jobs: PendingJob[], leftMs: number): Promise<RedisFailure | undefined> {
+    const isLarge = jobs.length === 1 && (jobs[0] as PendingJob).record.payload.length >= LARGE_BYTES;
+    const timeoutMs = isLarge ? leftMs : Math.min(this.#attemptTimeoutMs, leftMs);
+    const records: JobRecord[] = new Array(jobs.length);
+    const now = this.#clock.now();
+    for (let i = 0; i < jobs.length; i++) {
+      const job = jobs[i] as PendingJob;
+      job.phase = 'sending';
+      job.unanswered += 1;
+      job.lastAttemptAt = now;
+      records[i] = job.record;
+    }
+    let delivery: Delivery;
+    try {
+      delivery = await this.#gateway.deliver(records, timeoutMs, (late) => {
+        this.#answered(jobs, late);
+        this.#listener.onLateAnswer();
+      });
+    } catch (error) {
+      const failure = error as RedisFailure;
+      if (failure.kind === 'timeout') this.#limits.halve();
+      if (failure.fate === 'not-delivered') for (const job of jobs) job.unanswered -= 1;
+      if (failure.treatment !== 'caller') return failure;
+      for (const job of jobs) if (job.isOpen) this.#listener.onRefused(job, failure);
+      return undefined;
+    }
+    this.#limits.double();
+    return this.#answered(jobs, delivery);
+  }
+
+  /** Hands on each job's outcome. Returns the first failure that leaves a job open. */
+  #answered(jobs: readonly PendingJob[], delivery: Delivery): RedisFailure | undefined {
+    let failure: RedisFailure | undefined;
+    let isMixed = false;
+    for (let i = 0; i < jobs.length; i++) {
+      const job = jobs[i] as PendingJob;
+      const outcome = delivery.outcomes[i] as DeliveryOutcome;
+      if (job.phase === 'appending' || job.phase === 'settled') isMixed = true;
+      if (typeof outcome === 'string') continue;
+      isMixed = true;
+      const refusal = sortFailure(outcome.rejected, false);
+      if (refusal.fate === 'not-delivered') job.unanswered -= 1;
+      if (refusal.treatment === 'caller') {
+        // Given up already, it is a matter of the backup: replay will find the same.
+        if (job.isOpen) this.#listener.onRefused(job, refusal);
+      } else {
+        failure ??= this.#gateway.failed(refusal);
+      }
+    }
+    if (!isMixed) {
+      this.#listener.onOutcomes(jobs, delivery.outcomes);
+      return failure;
+    }
+    const answered: PendingJob[] = [];
+    const outcomes: DeliveryOutcome[] = [];
+    for (let i = 0; i < jobs.length; i++) {
+      const job = jobs[i] as PendingJob;
+      const outcome = delivery.outcomes[i] as DeliveryOutcome;
+      // Once append() has begun, only the store's answer counts: a primary that was just demoted can say "delivered" too.
+      if (typeof outcome !== 'string' || job.phase === 'appending' || job.phase === 'settled') continue;
+      answered.push(job);
+      outcomes.push(outcome);
+    }
+    if (answered.length > 0) this.#listener.onOutcomes(answered, outcomes);
+    return failure;
+  }
+
+  /** From the first failure on, a timer keeps the deadline; before it, the attempt's own timeout does. */
+  #armDeadline(batch: Batch): void {
+    if (batch.timer !== undefined || batch.isOver) return;
+    const leftMs = Math.max(0, batch.deadlineAt - this.#clock.monotonicMs());
+    batch.timer = this.#clock.setTimeout(() => this.#divert(batch), leftMs, false);
+  }
+
+  #divert(batch: Batch): void {
+    if (batch.isOver) return;
+    this.#end(batch);
+    const open = batch.open();
+    if (open.length > 0) this.#listener.onDiverted(open, batch.failure);
+  }
+
+  #end(batch: Batch): void {
+    batch.isOver = true;
+    if (batch.timer !== undefined) this.#clock.clearTimeout(batch.timer);
+  }
+}
+
+/** No time is left for an attempt, which is not Redis's failure: the jobs may have waited for others. */
+class DeadlinePassed extends Error {}
+
+/** Jobs that are sent together, and until when. */
+class Batch {
+  readonly deadlineAt: number;
+  readonly #jobs: PendingJob[];
+  failure: RedisFailure | undefined;
+  timer: Timer | undefined;
+  /** Its jobs are settled or diverted. */
+  isOver = false;
+
+  constructor(jobs: PendingJob[], deadlineAt: number) {
+    this.#jobs = jobs;
+    this.deadlineAt = deadlineAt;
+  }
+
+  open(): PendingJob[] {
+    return this.#jobs.filter((job) => job.isOpen);
+  }
+}

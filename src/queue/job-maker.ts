@@ -1,0 +1,138 @@
+import type { Clock } from '../clock/clock.js';
+import { ResilientQueueError } from '../errors/resilient-queue-error.js';
+import { encodePayload } from '../job/codec.js';
+import { checkJobId } from '../job/job-id.js';
+import { checkJobName } from '../job/job-name.js';
+import { JOB_RECORD_VERSION, type JobRecord } from '../job/job-record.js';
+import { type DeliveryIds, isDeliveryId } from '../recognition/delivery-id.js';
+import type { Transport } from '../transport/transport.js';
+import type { EnqueueOptions } from './enqueue-options.js';
+
+/** Names that were found good; bounded, because names made from data would fill it. */
+const MAX_KNOWN_NAMES = 1000;
+
+const knownOptions: Readonly<Record<keyof EnqueueOptions, true>> = {
+  id: true,
+  signal: true,
+  headers: true,
+  runAt: true,
+  expiresAt: true,
+  orderingKey: true,
+  durability: true,
+  transport: true,
+};
+
+/** Makes jobs out of what callers give, or throws before anything has happened. */
+export class JobMaker {
+  readonly #queue: string;
+  readonly #clock: Clock;
+  readonly #ids: DeliveryIds;
+  readonly #transport: Transport;
+  readonly #maxPayloadBytes: number;
+  readonly #goodNames = new Set<string>();
+
+  constructor(queue: string, clock: Clock, ids: DeliveryIds, transport: Transport, maxPayloadBytes: number) {
+    this.#queue = queue;
+    this.#clock = clock;
+    this.#ids = ids;
+    this.#transport = transport;
+    this.#maxPayloadBytes = maxPayloadBytes;
+  }
+
+  /** Throws {@link ResilientQueueError} with `NAME_INVALID`, `PAYLOAD_…`, `ID_INVALID` or `OPTION_UNSUPPORTED`. */
+  make(name: unknown, payload: unknown, options: EnqueueOptions | undefined): JobRecord {
+    this.#checkName(name);
+    const text = encodePayload(payload, this.#maxPayloadBytes);
+    const extras = options === undefined ? undefined : this.#readOptions(options);
+    // An id that this library made, given back after fate `unknown`, keeps its bit; all others get a bit of their own.
+    const callersId = options?.id;
+    const delivery = callersId !== undefined && isDeliveryId(callersId) ? callersId : this.#ids.next();
+    const job: JobRecord = {
+      version: JOB_RECORD_VERSION,
+      queue: this.#queue,
+      id: callersId ?? delivery,
+      delivery,
+      name: name as string,
+      payload: text,
+      fate: 'not-delivered',
+      enqueuedAt: this.#clock.now(),
+      transport: this.#transport.name,
+      ...extras,
+    };
+    this.#transport.check(job, options?.transport);
+    return job;
+  }
+
+  #checkName(name: unknown): void {
+    if (this.#goodNames.has(name as string)) return;
+    checkJobName(name);
+    if (this.#goodNames.size < MAX_KNOWN_NAMES) this.#goodNames.add(name);
+  }
+
+  #readOptions(options: EnqueueOptions): Partial<JobRecord> {
+    if (typeof options !== 'object' || options === null) {
+      throw unsupported('options', 'must be an object');
+    }
+    for (const option of Object.keys(options)) {
+      if (!(option in knownOptions)) {
+        throw unsupported(
+          `options.${option}`,
+          `is no option; there are ${Object.keys(knownOptions).join(', ')}`,
+        );
+      }
+    }
+    const { id, headers, runAt, expiresAt, orderingKey, durability, transport } = options;
+    const { capabilities } = this.#transport;
+    if (id !== undefined) checkJobId(id);
+    if (durability !== undefined && durability !== 'acked') {
+      throw unsupported('options.durability', 'can only be "acked" in this release');
+    }
+    if (headers !== undefined) {
+      this.#need(capabilities.headers, 'headers');
+      checkHeaders(headers);
+    }
+    if (runAt !== undefined) this.#need(capabilities.runAt, 'runAt');
+    if (orderingKey !== undefined) this.#need(capabilities.orderingKey, 'orderingKey');
+    const expiry = expiresAt === undefined ? undefined : instant('expiresAt', expiresAt);
+    if (expiry !== undefined && expiry <= this.#clock.now()) {
+      throw unsupported('options.expiresAt', 'must be in the future');
+    }
+    return {
+      ...(headers !== undefined && { headers: { ...headers } }),
+      ...(runAt !== undefined && { runAt: instant('runAt', runAt) }),
+      ...(expiry !== undefined && { expiresAt: expiry }),
+      ...(orderingKey !== undefined && { orderingKey }),
+      ...(transport !== undefined && { transportOptions: transport }),
+    };
+  }
+
+  #need(has: boolean, option: string): void {
+    if (!has)
+      throw unsupported(`options.${option}`, `cannot be honoured by the transport "${this.#transport.name}"`);
+  }
+}
+
+function checkHeaders(headers: unknown): void {
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
+    throw unsupported('options.headers', 'must be an object of strings');
+  }
+  for (const value of Object.values(headers)) {
+    if (typeof value !== 'string') throw unsupported('options.headers', 'must have only strings as values');
+  }
+}
+
+/** Epoch ms. */
+function instant(option: string, value: Date | number): number {
+  const at = value instanceof Date ? value.getTime() : value;
+  if (typeof at !== 'number' || !Number.isFinite(at)) {
+    throw unsupported(`options.${option}`, 'must be a valid Date or a number of epoch ms');
+  }
+  return at;
+}
+
+function unsupported(what: string, problem: string): ResilientQueueError {
+  return new ResilientQueueError(`${what} ${problem}.`, {
+    code: 'OPTION_UNSUPPORTED',
+    fate: 'not-delivered',
+  });
+}

@@ -1,0 +1,340 @@
+import type { BackupStore } from '../backup/backup-store.js';
+import { type Clock, systemClock } from '../clock/clock.js';
+import { type Backoff, type Breaker, consecutiveFailures } from '../policy/default-policy.js';
+import { recogniseClient } from '../redis/connect.js';
+import { type ClientFactory, FactoryConnection } from '../redis/factory-connection.js';
+import type { IoredisClient } from '../redis/ioredis.js';
+import type { NodeRedisClient } from '../redis/node-redis.js';
+import type { RedisConnection } from '../redis/redis-connection.js';
+import type { ReplayOptions } from '../replay/replayer.js';
+import { StreamsTransport } from '../transport/streams.js';
+import type { Transport } from '../transport/transport.js';
+
+/** A client that the library knows: ioredis 5 and 6, node-redis 5 and 6, or your own {@link RedisConnection}. */
+export type RedisClient = IoredisClient | NodeRedisClient | RedisConnection;
+
+/** What opens the breaker, and when to look whether it may close. */
+export interface BreakerOptions {
+  /** Failed attempts in a row that open it, 1 to 1000. @default 3 */
+  readonly failures?: number;
+  /** From opening to the first canary, ms, 10 to 60,000; doubled after each. @default 250 */
+  readonly probeAfterMs?: number;
+  /** The longest time between canaries, ms. @default 5000 */
+  readonly probeMaxMs?: number;
+}
+
+/** Options of a queue. Durations are ms. */
+export interface QueueOptions<T extends Transport = StreamsTransport> {
+  /**
+   * The client to use, made and connected by you and never closed by the queue; or a function that makes one (or a promise of
+   * one), which the queue calls at start and whenever the client before is silently dead, and whose clients it ends.
+   */
+  readonly redis: RedisClient | (() => RedisClient | Promise<RedisClient>);
+  /** Where jobs wait during an outage. There is no default: how durable a backup has to be only you know. */
+  readonly backup: BackupStore;
+  /** How jobs are laid down. @default new StreamsTransport() */
+  readonly transport?: T;
+  /** The most an `enqueue()` waits for Redis, 10 to 600,000. @default 1000 */
+  readonly deadlineMs?: number;
+  /** The most one attempt waits for an answer, 1 to `deadlineMs`. @default 400, or the deadline if that is less */
+  readonly attemptTimeoutMs?: number;
+  /** The most an `enqueue()` waits for the backup store after that, 10 to 600,000. @default 5000 */
+  readonly backupDeadlineMs?: number;
+  /** Attempts after the first, 0 to 10, inside the deadline, and the pause before them. @default 1, with short jitter */
+  readonly retry?: { readonly attempts?: number; readonly backoff?: Backoff };
+  /** @default { failures: 3, probeAfterMs: 250, probeMaxMs: 5000 } */
+  readonly breaker?: BreakerOptions | Breaker;
+  /** The largest payload, bytes of JSON, 1 to 512 MiB. @default 1 MiB */
+  readonly maxPayloadBytes?: number;
+  /** `none`: a job does not wait for the backlog. @default 'none' */
+  readonly ordering?: 'none';
+  /** How full the backup may get before `enqueue()` rejects with `BACKUP_FULL`. @default 1,000,000 jobs */
+  readonly backupLimit?: { readonly jobs?: number; readonly bytes?: number };
+  /**
+   * How long Redis remembers deliveries: of the library's own attempts (at least 2 hours), and of ids that callers give.
+   * @default { generatedMs: 7 days, callerMs: 24 hours }
+   */
+  readonly recognition?: { readonly generatedMs?: number; readonly callerMs?: number };
+  /** @default { batchSize: 256, leaseMs: 30_000, pollMs: 5000, auto: true } */
+  readonly replay?: Partial<ReplayOptions>;
+  /** Only `false` in this release: acknowledged writes that Redis loses are not delivered again. @default false */
+  readonly lossWindow?: false;
+  /** @default the machine's clock */
+  readonly clock?: Clock;
+}
+
+/** Options with every default in place. */
+export interface ResolvedOptions {
+  readonly connection: RedisConnection;
+  readonly backup: BackupStore;
+  readonly transport: Transport;
+  readonly deadlineMs: number;
+  readonly attemptTimeoutMs: number;
+  readonly backupDeadlineMs: number;
+  readonly retry: { readonly attempts: number; readonly backoff: Backoff | undefined };
+  readonly breaker: Breaker;
+  readonly probeAfterMs: number;
+  readonly probeMaxMs: number;
+  readonly maxPayloadBytes: number;
+  readonly backupLimit: { readonly jobs: number; readonly bytes: number };
+  readonly recognition: { readonly generatedMs: number; readonly callerMs: number };
+  readonly replay: ReplayOptions;
+  readonly clock: Clock;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+const defaults = Object.freeze({
+  deadlineMs: 1000,
+  attemptTimeoutMs: 400,
+  backupDeadlineMs: 5000,
+  retryAttempts: 1,
+  failures: 3,
+  probeAfterMs: 250,
+  probeMaxMs: 5000,
+  maxPayloadBytes: 1024 * 1024,
+  backupJobs: 1_000_000,
+  generatedMs: 7 * DAY_MS,
+  callerMs: DAY_MS,
+  batchSize: 256,
+  leaseMs: 30_000,
+  pollMs: 5000,
+});
+
+const known: Readonly<Record<keyof QueueOptions, true>> = {
+  redis: true,
+  backup: true,
+  transport: true,
+  deadlineMs: true,
+  attemptTimeoutMs: true,
+  backupDeadlineMs: true,
+  retry: true,
+  breaker: true,
+  maxPayloadBytes: true,
+  ordering: true,
+  backupLimit: true,
+  recognition: true,
+  replay: true,
+  lossWindow: true,
+  clock: true,
+};
+
+const MAX_NAME_BYTES = 200;
+
+/** Throws `TypeError` or `RangeError` unless `name` can be a queue's. */
+export function checkQueueName(name: unknown): asserts name is string {
+  const expected = `The queue's name must be 1 to ${MAX_NAME_BYTES} bytes of well-formed text without "{", "}" and control characters`;
+  if (typeof name !== 'string') throw new TypeError(`${expected}, got ${describe(name)}.`);
+  const bytes = Buffer.byteLength(name);
+  if (bytes < 1 || bytes > MAX_NAME_BYTES) throw new RangeError(`${expected}, got ${bytes} bytes.`);
+  // Braces would move the queue's keys into different hash slots.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
+  if (/[{}\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed()) {
+    throw new RangeError(`${expected}, got ${JSON.stringify(name)}.`);
+  }
+}
+
+/** Checks `options` and fills in the defaults. Throws `TypeError` or `RangeError` naming option, expectation and value. */
+export function resolveOptions(options: QueueOptions<Transport>): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`The options must be an object with "redis" and "backup", got ${describe(options)}.`);
+  }
+  for (const name of Object.keys(options)) checkKnown(name, options as unknown as Record<string, unknown>);
+  const deadlineMs = integer('deadlineMs', options.deadlineMs, defaults.deadlineMs, 10, 600_000);
+  const breaker = resolveBreaker(options.breaker);
+  const retry = section('retry', options.retry, ['attempts', 'backoff']);
+  const limit = section('backupLimit', options.backupLimit, ['jobs', 'bytes']);
+  const recognition = section('recognition', options.recognition, ['generatedMs', 'callerMs']);
+  const replay = section('replay', options.replay, ['batchSize', 'leaseMs', 'pollMs', 'auto']);
+  if (retry.backoff !== undefined) method('retry.backoff', retry.backoff, 'next');
+  return {
+    deadlineMs,
+    attemptTimeoutMs: integer(
+      'attemptTimeoutMs',
+      options.attemptTimeoutMs,
+      Math.min(defaults.attemptTimeoutMs, deadlineMs),
+      1,
+      deadlineMs,
+    ),
+    backupDeadlineMs: integer(
+      'backupDeadlineMs',
+      options.backupDeadlineMs,
+      defaults.backupDeadlineMs,
+      10,
+      600_000,
+    ),
+    retry: {
+      attempts: integer('retry.attempts', retry.attempts, defaults.retryAttempts, 0, 10),
+      backoff: retry.backoff as Backoff | undefined,
+    },
+    ...breaker,
+    maxPayloadBytes: integer(
+      'maxPayloadBytes',
+      options.maxPayloadBytes,
+      defaults.maxPayloadBytes,
+      1,
+      512 * 1024 * 1024,
+    ),
+    backupLimit: {
+      jobs: integer('backupLimit.jobs', limit.jobs, defaults.backupJobs, 1, Number.MAX_SAFE_INTEGER),
+      bytes:
+        limit.bytes === undefined
+          ? Number.POSITIVE_INFINITY
+          : integer('backupLimit.bytes', limit.bytes, 0, 1, Number.MAX_SAFE_INTEGER),
+    },
+    recognition: {
+      generatedMs: integer(
+        'recognition.generatedMs',
+        recognition.generatedMs,
+        defaults.generatedMs,
+        2 * HOUR_MS,
+        Number.MAX_SAFE_INTEGER,
+      ),
+      callerMs: integer(
+        'recognition.callerMs',
+        recognition.callerMs,
+        defaults.callerMs,
+        1000,
+        Number.MAX_SAFE_INTEGER,
+      ),
+    },
+    replay: {
+      batchSize: integer('replay.batchSize', replay.batchSize, defaults.batchSize, 1, 10_000),
+      leaseMs: integer('replay.leaseMs', replay.leaseMs, defaults.leaseMs, 1000, DAY_MS),
+      pollMs: integer('replay.pollMs', replay.pollMs, defaults.pollMs, 10, DAY_MS),
+      auto: boolean('replay.auto', replay.auto, true),
+    },
+    transport: resolveTransport(options.transport),
+    backup: resolveBackup(options.backup),
+    clock: resolveClock(options.clock),
+    connection: resolveConnection(options.redis),
+  };
+}
+
+function checkKnown(name: string, options: Readonly<Record<string, unknown>>): void {
+  const value = options[name];
+  const isLater =
+    (name === 'ordering' && value !== undefined && value !== 'none') ||
+    (name === 'lossWindow' && value !== undefined && value !== false) ||
+    name === 'schemas';
+  if (isLater) {
+    throw new RangeError(`Option "${name}": ${describe(value)} is not available in this release.`);
+  }
+  if (!(name in known)) {
+    throw new TypeError(`Unknown option "${name}"; the options are ${Object.keys(known).join(', ')}.`);
+  }
+}
+
+function resolveConnection(redis: unknown): RedisConnection {
+  const connection =
+    typeof redis === 'function' ? new FactoryConnection(redis as ClientFactory) : recogniseClient(redis);
+  if (connection) return connection;
+  throw new TypeError(
+    `Option "redis" must be an ioredis or node-redis (5 or 6) client, a RedisConnection, or a function that makes one, got ${typeof redis === 'string' ? 'a string' : describe(redis)}.`,
+  );
+}
+
+function resolveBackup(backup: unknown): BackupStore {
+  const methods = ['append', 'lease', 'acknowledge', 'release', 'park', 'stats', 'close'] as const;
+  if (typeof backup !== 'object' || backup === null) {
+    throw new TypeError(
+      `Option "backup" must be a BackupStore (for example new MemoryBackupStore()), got ${describe(backup)}.`,
+    );
+  }
+  for (const name of methods) method('backup', backup, name);
+  const { durability } = backup as Partial<BackupStore>;
+  if (durability !== 'memory' && durability !== 'fsynced' && durability !== 'replicated') {
+    throw new TypeError(
+      `Option "backup" must have a durability of "memory", "fsynced" or "replicated", got ${describe(durability)}.`,
+    );
+  }
+  return backup as BackupStore;
+}
+
+function resolveTransport(transport: unknown): Transport {
+  if (transport === undefined) return new StreamsTransport() as Transport;
+  method('transport', transport, 'deliver');
+  method('transport', transport, 'check');
+  const { name, capabilities } = transport as Partial<Transport>;
+  if (typeof name !== 'string' || name === '') {
+    throw new TypeError(`Option "transport" must have a name, got ${describe(name)}.`);
+  }
+  if (typeof capabilities !== 'object' || capabilities === null) {
+    throw new TypeError(`Option "transport" must have capabilities, got ${describe(capabilities)}.`);
+  }
+  return transport as Transport;
+}
+
+function resolveClock(clock: unknown): Clock {
+  if (clock === undefined) return systemClock;
+  for (const name of ['now', 'monotonicMs', 'setTimeout', 'clearTimeout']) method('clock', clock, name);
+  return clock as Clock;
+}
+
+function resolveBreaker(
+  breaker: BreakerOptions | Breaker | undefined,
+): Pick<ResolvedOptions, 'breaker' | 'probeAfterMs' | 'probeMaxMs'> {
+  const { probeAfterMs, probeMaxMs } = defaults;
+  if (breaker !== undefined && typeof breaker === 'object' && breaker !== null && 'failure' in breaker) {
+    method('breaker', breaker, 'failure');
+    method('breaker', breaker, 'success');
+    return { breaker: breaker as Breaker, probeAfterMs, probeMaxMs };
+  }
+  const given = section('breaker', breaker, ['failures', 'probeAfterMs', 'probeMaxMs']);
+  const failures = integer('breaker.failures', given.failures, defaults.failures, 1, 1000);
+  const after = integer('breaker.probeAfterMs', given.probeAfterMs, probeAfterMs, 10, 60_000);
+  return {
+    breaker: consecutiveFailures(failures),
+    probeAfterMs: after,
+    probeMaxMs: integer('breaker.probeMaxMs', given.probeMaxMs, Math.max(after, probeMaxMs), after, 600_000),
+  };
+}
+
+function section(name: string, value: unknown, fields: readonly string[]): Readonly<Record<string, unknown>> {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null) {
+    throw new TypeError(`Option "${name}" must be an object, got ${describe(value)}.`);
+  }
+  for (const field of Object.keys(value)) {
+    if (!fields.includes(field)) {
+      throw new TypeError(`Unknown option "${name}.${field}"; there are ${fields.join(', ')}.`);
+    }
+  }
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function integer(name: string, value: unknown, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  const expected = `Option "${name}" must be a whole number from ${min} to ${max}`;
+  if (typeof value !== 'number') throw new TypeError(`${expected}, got ${describe(value)}.`);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`${expected}, got ${value}.`);
+  }
+  return value;
+}
+
+function boolean(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') {
+    throw new TypeError(`Option "${name}" must be true or false, got ${describe(value)}.`);
+  }
+  return value;
+}
+
+function method(option: string, value: unknown, name: string): void {
+  const found =
+    typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  if (typeof found !== 'function') {
+    throw new TypeError(`Option "${option}" must have a method ${name}(), got ${describe(value)}.`);
+  }
+}
+
+/** What was given, without what it holds: a client's options have a password in them. */
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return value.length > 40 ? 'a long string' : JSON.stringify(value);
+  if (typeof value === 'object') return `an object (${value.constructor?.name ?? 'without prototype'})`;
+  if (typeof value === 'function') return 'a function';
+  return String(value);
+}

@@ -1,0 +1,634 @@
+import type { AppendOutcome } from '../backup/backup-store.js';
+import { boundedCall } from '../backup/bounded-call.js';
+import { pause } from '../clock/clock.js';
+import { isResilientQueueError, ResilientQueueError } from '../errors/resilient-queue-error.js';
+import { scrubbed } from '../errors/scrub.js';
+import type { HealthReport, HealthStatus } from '../health/health-report.js';
+import type { DroppedEvent, ErrorEvent, Listener, QueueEvents } from '../health/queue-events.js';
+import type { CheckOptions, QueueStatus } from '../health/queue-status.js';
+import { openBooks } from '../health/totals.js';
+import type { JobRecord } from '../job/job-record.js';
+import { type BreakerState, type IsolationHandle, RedisPolicy } from '../policy/default-policy.js';
+import { type CallContext, guardedCall } from '../policy/guarded-call.js';
+import type { FailureKind, RedisFailure } from '../policy/outage.js';
+import { Prober } from '../policy/prober.js';
+import { RedisGateway } from '../policy/redis-gateway.js';
+import { DeliveryIds } from '../recognition/delivery-id.js';
+import type { DeliveryOutcome } from '../recognition/recognise.js';
+import { FactoryConnection } from '../redis/factory-connection.js';
+import { Replayer, type ReplayProgress, type ReplayResult } from '../replay/replayer.js';
+import type { StreamsTransport } from '../transport/streams.js';
+import type { Transport } from '../transport/transport.js';
+import { Backlog } from './backlog.js';
+import { BackupWriter } from './backup-writer.js';
+import { Batcher } from './batcher.js';
+import { Dispatcher } from './dispatcher.js';
+import { Emitter } from './emitter.js';
+import { EnqueueManyError } from './enqueue-many-error.js';
+import type { EnqueueOptions } from './enqueue-options.js';
+import type { Enqueuer, JobInput, PayloadAndOptions, UntypedJobs } from './enqueuer.js';
+import { JobMaker } from './job-maker.js';
+import { checkQueueName, type QueueOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { abortedError, PendingJob } from './pending-job.js';
+import type { Receipt } from './receipt.js';
+import { joinStore, leaveStore } from './store-users.js';
+
+const CLOSE_TIMEOUT_MS = 10_000;
+/** An error that goes on is told again, but not at the rate of the jobs it hits. */
+const ALARM_EVERY_MS = 10_000;
+
+/**
+ * A queue in front of Redis that takes jobs also while Redis does not.
+ *
+ * A job whose `enqueue()` resolved is laid down in its queue exactly once, while the Redis primary keeps what it acknowledged
+ * and the backup store keeps what it was given.
+ *
+ * `Jobs` maps job names to the types of their payloads; `T` is the transport.
+ */
+export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transport = StreamsTransport>
+  implements Enqueuer<Jobs, T>, QueueStatus, AsyncDisposable
+{
+  readonly name: string;
+  readonly #options: ResolvedOptions;
+  readonly #emitter: Emitter;
+  readonly #books = openBooks();
+  readonly #backlog: Backlog;
+  readonly #gateway: RedisGateway;
+  readonly #policy: RedisPolicy;
+  readonly #prober: Prober;
+  readonly #maker: JobMaker;
+  readonly #batcher: Batcher;
+  readonly #dispatcher: Dispatcher;
+  readonly #writer: BackupWriter;
+  readonly #replayer: Replayer;
+  readonly #unlisten: () => void;
+  readonly #alarms = new Map<string, number>();
+  /** Resolves when the store has said what it holds from before. */
+  readonly #opened: Promise<void>;
+  #unsettled = 0;
+  #onSettled: (() => void) | undefined;
+  #status: HealthStatus = 'up';
+  #since: number;
+  #breaker: BreakerState = 'closed';
+  #outage:
+    | { kind: FailureKind; startedAt: number; backedUp: number; unknown: number; rejected: number }
+    | undefined;
+  #inheritanceKnown = false;
+  #closing: Promise<{ pending: number }> | undefined;
+
+  /**
+   * Does not wait for Redis, nor connect a client that it was given, and does not throw because Redis is down.
+   *
+   * @throws TypeError or RangeError for a bad name or option, naming it, what was expected, and what was given.
+   */
+  constructor(name: string, options: QueueOptions<T>) {
+    checkQueueName(name);
+    const resolved = resolveOptions(options as QueueOptions<Transport>);
+    const { clock, connection, backup, transport } = resolved;
+    this.name = name;
+    this.#options = resolved;
+    this.#since = clock.now();
+    this.#emitter = new Emitter(name);
+    this.#backlog = new Backlog(backup, name, clock, resolved.backupDeadlineMs);
+    this.#gateway = new RedisGateway({
+      queue: name,
+      connection,
+      transport,
+      clock,
+      recognition: resolved.recognition,
+      onFailure: (failure) => this.#onFailure(failure),
+    });
+    this.#policy = new RedisPolicy({
+      breaker: resolved.breaker,
+      retryAttempts: resolved.retry.attempts,
+      backoff: resolved.retry.backoff,
+      onState: (state) => this.#onBreaker(state),
+    });
+    const replaceClient =
+      connection instanceof FactoryConnection ? () => void connection.replace() : undefined;
+    this.#prober = new Prober(this.#gateway, this.#policy, clock, resolved, replaceClient);
+    const ids = new DeliveryIds(clock, (epoch) => {
+      if (this.#gateway.isReady) void this.#gateway.openEpoch(epoch, resolved.deadlineMs);
+    });
+    this.#maker = new JobMaker(name, clock, ids, transport, resolved.maxPayloadBytes);
+    this.#batcher = new Batcher(
+      clock,
+      resolved.deadlineMs,
+      (batch) => this.#dispatcher.send(batch),
+      (jobs) => this.#writer.add(jobs, undefined),
+    );
+    this.#dispatcher = new Dispatcher(
+      this.#gateway,
+      this.#policy,
+      clock,
+      this.#batcher.limits,
+      {
+        onOutcomes: (jobs, outcomes) => this.#onOutcomes(jobs, outcomes),
+        onRefused: (job, failure) => this.#onRefused(job, failure),
+        onDiverted: (jobs, failure) => this.#writer.add(jobs, failure),
+        onLateAnswer: () => this.#prober.hint(),
+      },
+      resolved,
+    );
+    this.#writer = new BackupWriter(backup, name, clock, resolved.backupDeadlineMs, resolved.backupLimit, {
+      held: () => ({ jobs: this.#backlog.pending, bytes: this.#backlog.bytes }),
+      onAppended: (jobs, records, outcomes) => this.#onAppended(jobs, records, outcomes),
+      onAppendedLate: (records, outcomes) => this.#onAppendedLate(records, outcomes),
+      onRejected: (jobs, error) => this.#onRejected(jobs, error),
+      onStore: (isWell, error) => this.#onStore(isWell, error),
+    });
+    this.#replayer = new Replayer(
+      backup,
+      name,
+      this.#gateway,
+      this.#policy,
+      clock,
+      {
+        remaining: () => this.#backlog.pending,
+        isLiveBusy: () => this.#batcher.isBusy,
+        onDelivered: (jobs, recognised) => this.#onReplayed(jobs, recognised),
+        onParked: (job, reason, text) => {
+          this.#books.parked += 1;
+          this.#books.pending -= 1;
+          this.#backlog.parkedOne(job);
+          this.#emitter.emit('parked', { queue: name, id: job.id, name: job.name, reason, text });
+          this.#refreshStatus();
+        },
+        onDropped: (job, reason) => {
+          this.#backlog.removed(job);
+          this.#onDropped(job, reason);
+        },
+        onPhase: (phase, progress) => this.#onReplayPhase(phase, progress),
+        onStoreError: (error) => this.#alarm('backup', scrubbed(error)),
+      },
+      {
+        ...resolved.replay,
+        transport: transport.name,
+        recognitionMs: recognitionMs(resolved),
+        attemptTimeoutMs: resolved.attemptTimeoutMs,
+        deadlineMs: resolved.deadlineMs,
+        backupDeadlineMs: resolved.backupDeadlineMs,
+      },
+    );
+    joinStore(backup);
+    this.#unlisten = connection.listen({
+      up: () => {
+        this.#prober.hint();
+        this.#replayer.wake();
+      },
+      down: () => this.#prober.watch(),
+      error: (error) => this.#gateway.heard(error),
+    });
+    if (connection instanceof FactoryConnection) void connection.replace();
+    if (!connection.isReady) this.#prober.watch();
+    this.#opened = this.#open();
+  }
+
+  /**
+   * Lays a job down in the queue, or in the backup while Redis cannot take it.
+   *
+   * Resolves once the job is as durable as the receipt says: acknowledged by Redis, or kept by the backup store. Takes at most
+   * `deadlineMs` for Redis and then `backupDeadlineMs` for the store. Rejects with a {@link ResilientQueueError} whose `fate`
+   * says whether the job may still run; enqueue it again with `{ id: error.jobId }` then, and there will be one.
+   */
+  enqueue<Name extends keyof Jobs & string>(
+    name: Name,
+    ...[payload, options]: PayloadAndOptions<Jobs[Name], T>
+  ): Promise<Receipt> {
+    let job: PendingJob;
+    try {
+      this.#checkOpen();
+      job = this.#accept(name, payload, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#batcher.add(job);
+    return job.promise;
+  }
+
+  /**
+   * Enqueues `jobs`, all checked before any is sent. Resolves with their receipts, in order. Not a transaction: some may be
+   * taken and others not, and then it rejects with an {@link EnqueueManyError} that has a result for each.
+   */
+  async enqueueMany(jobs: readonly JobInput<Jobs, T>[]): Promise<Receipt[]> {
+    this.#checkOpen();
+    const accepted = jobs.map(({ name, payload, options }) => this.#accept(name, payload, options));
+    for (const job of accepted) this.#batcher.add(job);
+    const results = await Promise.all(
+      accepted.map((job) => job.promise.catch((error: ResilientQueueError) => error)),
+    );
+    if (results.some(isResilientQueueError)) throw new EnqueueManyError(results);
+    return results as Receipt[];
+  }
+
+  /**
+   * Replays the backup now instead of when the queue would do it by itself. Resolves when it is empty, or nothing more can be
+   * delivered (an outage, an abort), with what was done and what remains.
+   */
+  async replay(
+    options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: ReplayProgress) => void } = {},
+  ): Promise<ReplayResult> {
+    this.#checkOpen();
+    await this.#opened;
+    if (this.#policy.state === 'open') await this.#prober.probe();
+    await this.#look();
+    return this.#replayer.replay(options.signal, options.onProgress);
+  }
+
+  health(): HealthReport {
+    const backlog = this.#backlog;
+    const { durability } = this.#options.backup;
+    return {
+      status: this.#status,
+      since: this.#since,
+      queue: this.name,
+      redis: { ...this.#gateway.sight },
+      breaker: this.#policy.state,
+      backup: {
+        pending: backlog.pending,
+        unknown: backlog.unknown,
+        parked: backlog.parked,
+        bytes: backlog.knownBytes,
+        capacity: this.#options.backupLimit.jobs,
+        oldestAt: backlog.oldestAt,
+        durability,
+        writable: this.#isBackupWritable,
+      },
+      replay: this.#replayer.progress,
+      totals: { ...this.#books },
+    };
+  }
+
+  async check(options: CheckOptions = {}): Promise<HealthReport> {
+    if (this.#closing) return this.health();
+    const { clock, attemptTimeoutMs } = this.#options;
+    const timeoutMs = options.timeoutMs ?? attemptTimeoutMs;
+    const over = new AbortController();
+    const { signal } = options;
+    const end = () => over.abort();
+    signal?.addEventListener('abort', end);
+    try {
+      const time = pause(clock, timeoutMs, {
+        background: false,
+        signal: signal?.aborted ? signal : over.signal,
+      });
+      await Promise.race([Promise.all([this.#prober.probe(), this.#look()]), time]);
+    } finally {
+      over.abort();
+      signal?.removeEventListener('abort', end);
+    }
+    return this.health();
+  }
+
+  /** Holds the breaker open by hand, for maintenance: every job goes to the backup until each handle is disposed of. */
+  isolate(): IsolationHandle {
+    return this.#policy.isolate();
+  }
+
+  /**
+   * Runs any other call of your client's under the queue's deadline, breaker and, if it is idempotent, retry. Rejects with
+   * `UNAVAILABLE` when Redis could not take it, and with the call's own error otherwise. Nothing of it goes to the backup.
+   */
+  async execute<Client, Result>(
+    call: (client: Client, context: CallContext) => Promise<Result>,
+    options: { readonly idempotent?: boolean } = {},
+  ): Promise<Result> {
+    this.#checkOpen();
+    const { clock, deadlineMs, attemptTimeoutMs } = this.#options;
+    return guardedCall(
+      this.#gateway,
+      this.#policy,
+      clock,
+      (client, context) => call(client as Client, context),
+      { idempotent: options.idempotent ?? false, deadlineMs, attemptTimeoutMs },
+    );
+  }
+
+  /**
+   * Takes no more jobs, waits for those under way (what stays unknown goes to the backup), replays once more if Redis is up,
+   * and lets go of store and client: the last queue of a store closes it; a client of yours is left as it is. Resolves, when
+   * every promise has settled, with how many jobs still wait in the backup. Those in a memory backup are lost then, each with
+   * a `dropped` event. Takes about `timeoutMs` at most, and what the store needs for its last appends.
+   *
+   * @param options `timeoutMs` defaults to 10,000.
+   */
+  close(options: { readonly timeoutMs?: number } = {}): Promise<{ pending: number }> {
+    this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  on<Name extends keyof QueueEvents>(name: Name, listener: Listener<Name>): this {
+    this.#emitter.on(name, listener, false);
+    return this;
+  }
+
+  once<Name extends keyof QueueEvents>(name: Name, listener: Listener<Name>): this {
+    this.#emitter.on(name, listener, true);
+    return this;
+  }
+
+  off<Name extends keyof QueueEvents>(name: Name, listener: Listener<Name>): this {
+    this.#emitter.off(name, listener);
+    return this;
+  }
+
+  #checkOpen(): void {
+    if (!this.#closing) return;
+    throw new ResilientQueueError(`The queue "${this.name}" is closed.`, {
+      code: 'QUEUE_CLOSED',
+      fate: 'not-delivered',
+    });
+  }
+
+  /** Makes the job, with the ids that it keeps in every attempt, or throws before anything has happened. */
+  #accept(name: string, payload: unknown, options: EnqueueOptions<T> | undefined): PendingJob {
+    const signal = options?.signal;
+    if (signal?.aborted) throw abortedError(options?.id, signal);
+    const record = this.#maker.make(name, payload, options as EnqueueOptions | undefined);
+    const isGivenBack = options?.id !== undefined && record.id === record.delivery;
+    const job = new PendingJob(record, this.#options.clock.monotonicMs(), isGivenBack);
+    this.#unsettled += 1;
+    if (signal) job.abortWith(signal, () => this.#countRejected(1));
+    return job;
+  }
+
+  #onOutcomes(jobs: readonly PendingJob[], outcomes: readonly DeliveryOutcome[]): void {
+    const ids: string[] | undefined = this.#emitter.has('enqueued') ? [] : undefined;
+    const books = this.#books;
+    for (let i = 0; i < jobs.length; i++) {
+      const job = jobs[i] as PendingJob;
+      const { id } = job.record;
+      const outcome = outcomes[i];
+      // What this call sent before, and what a caller gave back, is told apart by whether anything was sent before.
+      const wasThere = outcome === 'recognised' && job.isGivenBack && job.unanswered <= 1;
+      if (outcome === 'duplicate' || wasThere) {
+        books.duplicates += 1;
+        job.resolve({ id, outcome: 'duplicate' });
+      } else {
+        books.accepted += 1;
+        books.delivered += 1;
+        if (outcome === 'recognised') books.recognised += 1;
+        job.resolve({ id, outcome: 'enqueued', durability: 'acked' });
+        ids?.push(id);
+      }
+    }
+    this.#settled(jobs.length);
+    if (ids && ids.length > 0) this.#emitter.emit('enqueued', { queue: this.name, ids });
+  }
+
+  #onRefused(job: PendingJob, failure: RedisFailure): void {
+    job.reject(
+      new ResilientQueueError(`Redis refused the job (${failure.kind}): ${failure.message}`, {
+        code: 'REJECTED_BY_REDIS',
+        fate: job.fate,
+        jobId: job.record.id,
+        cause: failure,
+      }),
+    );
+    this.#countRejected(1);
+  }
+
+  #onAppended(
+    jobs: readonly PendingJob[],
+    records: readonly JobRecord[],
+    outcomes: readonly AppendOutcome[],
+  ): void {
+    const ids: string[] = [];
+    const { durability } = this.#options.backup;
+    let unknown = 0;
+    for (let i = 0; i < jobs.length; i++) {
+      const job = jobs[i] as PendingJob;
+      const record = records[i] as JobRecord;
+      if (outcomes[i] === 'present') {
+        this.#books.duplicates += 1;
+        job.resolve({ id: record.id, outcome: 'duplicate' });
+        continue;
+      }
+      this.#books.accepted += 1;
+      this.#keep(record, outcomes[i]);
+      if (record.fate === 'unknown') unknown += 1;
+      ids.push(record.id);
+      job.resolve({ id: record.id, outcome: 'backed-up', durability });
+    }
+    this.#settled(jobs.length);
+    if (this.#outage) {
+      this.#outage.backedUp += ids.length;
+      this.#outage.unknown += unknown;
+    }
+    this.#refreshStatus();
+    if (ids.length > 0) this.#emitter.emit('backed-up', { queue: this.name, ids, unknown });
+    this.#replayer.wake();
+  }
+
+  #onAppendedLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void {
+    records.forEach((record, i) => {
+      if (outcomes[i] === 'present') return;
+      this.#books.inherited += 1;
+      this.#keep(record, outcomes[i]);
+    });
+    this.#refreshStatus();
+    this.#replayer.wake();
+  }
+
+  #keep(record: JobRecord, outcome: AppendOutcome | undefined): void {
+    this.#books.pending += 1;
+    this.#backlog.added(record);
+    if (outcome !== 'replaced') return;
+    // The parked job of this id gave way: it is accounted for as dropped.
+    this.#backlog.parked = Math.max(0, this.#backlog.parked - 1);
+    this.#books.parked -= 1;
+    this.#books.dropped += 1;
+    this.#emitDropped(record, 'superseded');
+  }
+
+  #onRejected(jobs: readonly PendingJob[], error: (job: PendingJob) => ResilientQueueError): void {
+    for (const job of jobs) job.reject(error(job));
+    if (this.#outage) this.#outage.rejected += jobs.length;
+    this.#countRejected(jobs.length);
+    this.#refreshStatus();
+  }
+
+  #onReplayed(jobs: readonly JobRecord[], recognised: number): void {
+    const books = this.#books;
+    books.delivered += jobs.length;
+    books.recognised += recognised;
+    books.pending -= jobs.length;
+    for (const job of jobs) this.#backlog.removed(job);
+    this.#refreshStatus();
+  }
+
+  #onDropped(job: JobRecord, reason: DroppedEvent['reason']): void {
+    this.#books.pending -= 1;
+    this.#books.dropped += 1;
+    this.#emitDropped(job, reason);
+    this.#refreshStatus();
+  }
+
+  #emitDropped(job: JobRecord, reason: DroppedEvent['reason']): void {
+    this.#emitter.emit('dropped', { queue: this.name, id: job.id, name: job.name, reason });
+  }
+
+  #onReplayPhase(phase: 'started' | 'progress' | 'finished', progress: ReplayProgress): void {
+    this.#emitter.emit('replay', { queue: this.name, phase, ...progress });
+    if (phase === 'started') return;
+    void this.#look();
+  }
+
+  #onStore(isWell: boolean, error: Error | undefined): void {
+    this.#backlog.isStoreWell = isWell;
+    if (error) this.#alarm('backup', error);
+    this.#refreshStatus();
+  }
+
+  #onFailure(failure: RedisFailure): void {
+    // An outage has its own event; what a person must mend is told even without one.
+    if (failure.kind === 'auth' || failure.treatment === 'caller') this.#alarm(failure.kind, failure);
+  }
+
+  #alarm(kind: ErrorEvent['kind'], error: Error): void {
+    const now = this.#options.clock.monotonicMs();
+    const last = this.#alarms.get(kind);
+    if (last !== undefined && now - last < ALARM_EVERY_MS) return;
+    this.#alarms.set(kind, now);
+    this.#emitter.emit('error', { queue: this.name, kind, error });
+  }
+
+  #onBreaker(state: BreakerState): void {
+    const previous = this.#breaker;
+    this.#breaker = state;
+    this.#prober.onState();
+    if (state === 'open' && !this.#outage) this.#startOutage();
+    if (state === 'closed' || state === 'isolated') this.#endOutage();
+    if (state === 'open' || state === 'isolated') {
+      const waiting = this.#batcher.takeAll();
+      if (waiting.length > 0) this.#writer.add(waiting, this.#policy.lastFailure);
+    }
+    this.#emitter.emit('breaker', { queue: this.name, state, previous });
+    this.#refreshStatus();
+    if (state === 'closed') {
+      this.#replayer.wake();
+      if (!this.#gateway.isReady) this.#prober.watch();
+    }
+  }
+
+  #startOutage(): void {
+    const startedAt = this.#options.clock.now();
+    const kind = this.#policy.lastFailure?.kind ?? 'unlisted';
+    this.#outage = { kind, startedAt, backedUp: 0, unknown: 0, rejected: 0 };
+    this.#emitter.emit('outage', { queue: this.name, phase: 'started', durationMs: 0, ...this.#outage });
+  }
+
+  #endOutage(): void {
+    if (!this.#outage) return;
+    const durationMs = this.#options.clock.now() - this.#outage.startedAt;
+    this.#emitter.emit('outage', { queue: this.name, phase: 'ended', durationMs, ...this.#outage });
+    this.#outage = undefined;
+  }
+
+  get #isBackupWritable(): boolean {
+    const { jobs, bytes } = this.#options.backupLimit;
+    return this.#backlog.isStoreWell && this.#backlog.pending < jobs && this.#backlog.bytes < bytes;
+  }
+
+  #refreshStatus(): void {
+    const status = this.#statusNow();
+    if (status === this.#status) return;
+    this.#status = status;
+    this.#since = this.#options.clock.now();
+    if (this.#emitter.has('health')) this.#emitter.emit('health', this.health());
+  }
+
+  #statusNow(): HealthStatus {
+    if (this.#policy.isClosed) return this.#backlog.pending > 0 ? 'recovering' : 'up';
+    return this.#isBackupWritable ? 'degraded' : 'down';
+  }
+
+  #countRejected(count: number): void {
+    this.#books.rejected += count;
+    this.#settled(count);
+  }
+
+  #settled(count: number): void {
+    this.#unsettled -= count;
+    if (this.#unsettled === 0) this.#onSettled?.();
+  }
+
+  /** Finds out what the store holds from before, and replays it. */
+  async #open(): Promise<void> {
+    const first = this.#look();
+    this.#writer.start(first);
+    this.#replayer.startPolling(() => this.#look());
+    await first;
+    this.#replayer.wake();
+  }
+
+  async #look(): Promise<void> {
+    const stats = await this.#backlog.look(() => !this.#writer.isAppending);
+    if (stats && !this.#inheritanceKnown) {
+      this.#inheritanceKnown = true;
+      const inherited = Math.max(0, stats.pending - this.#books.pending);
+      this.#books.inherited += inherited;
+      this.#books.pending += inherited;
+    }
+    this.#refreshStatus();
+  }
+
+  async #close(timeoutMs: number): Promise<{ pending: number }> {
+    const { clock, backup, connection, backupDeadlineMs } = this.#options;
+    const endsAt = clock.monotonicMs() + timeoutMs;
+    await Promise.race([this.#allSettled(), pause(clock, timeoutMs, { background: false })]);
+    const left = [...this.#batcher.takeAll(), ...this.#dispatcher.abandon()];
+    if (left.length > 0) this.#writer.add(left, this.#policy.lastFailure);
+    // Every job is in the store's hands now, which has its own deadline.
+    await this.#allSettled();
+    const leftMs = endsAt - clock.monotonicMs();
+    if (leftMs > 0 && this.#policy.isClosed && this.#backlog.pending > 0) {
+      const over = new AbortController();
+      const timer = clock.setTimeout(() => over.abort(), leftMs, false);
+      await this.#replayer.replay(over.signal, undefined);
+      clock.clearTimeout(timer);
+    }
+    this.#prober.stop();
+    await this.#replayer.stop();
+    this.#unlisten();
+    const pending = this.#backlog.pending;
+    if (leaveStore(backup)) {
+      if (backup.durability === 'memory') await this.#giveUpBacklog();
+      await boundedCall(clock, backupDeadlineMs, backup.close()).catch((error) =>
+        this.#alarm('backup', scrubbed(error)),
+      );
+    }
+    if (connection instanceof FactoryConnection) connection.destroy();
+    this.#emitter.clear();
+    return { pending };
+  }
+
+  async #allSettled(): Promise<void> {
+    if (this.#unsettled === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onSettled = resolve;
+    });
+  }
+
+  /** Tells of each job that is about to be lost with the process's memory. */
+  async #giveUpBacklog(): Promise<void> {
+    const { backup, replay } = this.#options;
+    for (;;) {
+      const lease = await backup.lease(this.name, 1000, replay.leaseMs).catch(() => undefined);
+      if (!lease) return;
+      for (const job of lease.jobs) {
+        this.#backlog.removed(job);
+        this.#onDropped(job, 'closed');
+      }
+    }
+  }
+}
+
+function recognitionMs({ transport, recognition }: ResolvedOptions): number {
+  const own = transport.capabilities.recognitionMs;
+  return own === 'configured' ? recognition.generatedMs : own;
+}
