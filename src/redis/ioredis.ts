@@ -3,7 +3,7 @@ import type { Argument, ConnectionHints, RedisConnection } from './redis-connect
 /** The part of an ioredis 5 or 6 client that is used. */
 export interface IoredisClient {
   readonly status: string;
-  readonly options?: { readonly maxRetriesPerRequest?: number | null };
+  readonly options?: { readonly maxRetriesPerRequest?: number | null | undefined };
   call(command: string, args: Argument[]): Promise<unknown>;
   on(event: string, listener: (value: unknown) => void): unknown;
   off(event: string, listener: (value: unknown) => void): unknown;
