@@ -580,7 +580,10 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   async #close(timeoutMs: number): Promise<{ pending: number }> {
     const { clock, backup, connection, backupDeadlineMs } = this.#options;
     const endsAt = clock.monotonicMs() + timeoutMs;
-    await Promise.race([this.#allSettled(), pause(clock, timeoutMs, { background: false })]);
+    const settled = new AbortController();
+    const time = pause(clock, timeoutMs, { background: false, signal: settled.signal });
+    await Promise.race([this.#allSettled(), time]);
+    settled.abort();
     const left = [...this.#batcher.takeAll(), ...this.#dispatcher.abandon()];
     if (left.length > 0) this.#writer.add(left, this.#policy.lastFailure);
     // Every job is in the store's hands now, which has its own deadline.
