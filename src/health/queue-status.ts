@@ -4,9 +4,9 @@ import type { Listener, QueueEvents } from './queue-events.js';
 /** How to ask for a canary. */
 export interface CheckOptions {
   /** The most the check takes, ms. @default `attemptTimeoutMs` of the queue */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Ends the wait; the report is then made from memory. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What health checks, metrics and status pages need of a queue, whatever jobs it carries. */

@@ -161,7 +161,9 @@ export class Prober {
     this.#silent = isSilent ? this.#silent + 1 : 0;
     const isDead = this.#silent >= SILENT_PROBES;
     const isLost = failure.treatment === 'gap' && now - this.#awaySince >= RECONNECT_MS;
-    if (!isDead && !isLost) return;
+    // The factory failed so far.
+    const isMissing = this.#gateway.connection.client === undefined;
+    if (!isDead && !isLost && !isMissing) return;
     this.#silent = 0;
     this.#awaySince = now;
     this.#replaceClient?.();

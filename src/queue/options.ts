@@ -16,11 +16,11 @@ export type RedisClient = IoredisClient | NodeRedisClient | RedisConnection;
 /** What opens the breaker, and when to look whether it may close. */
 export interface BreakerOptions {
   /** Failed attempts in a row that open it, 1 to 1000. @default 3 */
-  readonly failures?: number;
+  readonly failures?: number | undefined;
   /** From opening to the first canary, ms, 10 to 60,000; doubled after each. @default 250 */
-  readonly probeAfterMs?: number;
+  readonly probeAfterMs?: number | undefined;
   /** The longest time between canaries, ms. @default 5000 */
-  readonly probeMaxMs?: number;
+  readonly probeMaxMs?: number | undefined;
 }
 
 /** Options of a queue. Durations are ms. */
@@ -33,34 +33,40 @@ export interface QueueOptions<T extends Transport = StreamsTransport> {
   /** Where jobs wait during an outage. There is no default: how durable a backup has to be only you know. */
   readonly backup: BackupStore;
   /** How jobs are laid down. @default new StreamsTransport() */
-  readonly transport?: T;
+  readonly transport?: T | undefined;
   /** The most an `enqueue()` waits for Redis, 10 to 600,000. @default 1000 */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
   /** The most one attempt waits for an answer, 1 to `deadlineMs`. @default 400, or the deadline if that is less */
-  readonly attemptTimeoutMs?: number;
+  readonly attemptTimeoutMs?: number | undefined;
   /** The most an `enqueue()` waits for the backup store after that, 10 to 600,000. @default 5000 */
-  readonly backupDeadlineMs?: number;
+  readonly backupDeadlineMs?: number | undefined;
   /** Attempts after the first, 0 to 10, inside the deadline, and the pause before them. @default 1, with short jitter */
-  readonly retry?: { readonly attempts?: number; readonly backoff?: Backoff };
+  readonly retry?:
+    | { readonly attempts?: number | undefined; readonly backoff?: Backoff | undefined }
+    | undefined;
   /** @default { failures: 3, probeAfterMs: 250, probeMaxMs: 5000 } */
-  readonly breaker?: BreakerOptions | Breaker;
+  readonly breaker?: BreakerOptions | Breaker | undefined;
   /** The largest payload, bytes of JSON, 1 to 512 MiB. @default 1 MiB */
-  readonly maxPayloadBytes?: number;
+  readonly maxPayloadBytes?: number | undefined;
   /** `none`: a job does not wait for the backlog. @default 'none' */
-  readonly ordering?: 'none';
+  readonly ordering?: 'none' | undefined;
   /** How full the backup may get before `enqueue()` rejects with `BACKUP_FULL`. @default 1,000,000 jobs */
-  readonly backupLimit?: { readonly jobs?: number; readonly bytes?: number };
+  readonly backupLimit?:
+    | { readonly jobs?: number | undefined; readonly bytes?: number | undefined }
+    | undefined;
   /**
    * How long Redis remembers deliveries: of the library's own attempts (at least 2 hours), and of ids that callers give.
    * @default { generatedMs: 7 days, callerMs: 24 hours }
    */
-  readonly recognition?: { readonly generatedMs?: number; readonly callerMs?: number };
+  readonly recognition?:
+    | { readonly generatedMs?: number | undefined; readonly callerMs?: number | undefined }
+    | undefined;
   /** @default { batchSize: 256, leaseMs: 30_000, pollMs: 5000, auto: true } */
-  readonly replay?: Partial<ReplayOptions>;
+  readonly replay?: { readonly [Name in keyof ReplayOptions]?: ReplayOptions[Name] | undefined } | undefined;
   /** Only `false` in this release: acknowledged writes that Redis loses are not delivered again. @default false */
-  readonly lossWindow?: false;
+  readonly lossWindow?: false | undefined;
   /** @default the machine's clock */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Options with every default in place. */
