@@ -62,8 +62,8 @@ export interface BackupStore {
   /**
    * Up to `limit` jobs, oldest first, that nobody else holds, for `leaseMs` by the store's own clock; undefined when there are
    * none. A lease that ends further ahead than its `leaseMs` counts as expired (the clock was set back). The jobs handed out
-   * are as they were; what the store keeps is marked as attempted now (`lastAttemptAt`), because the holder may die after it
-   * has sent them.
+   * are as they were; what the store keeps is marked as attempted now (`lastAttemptAt`, unless it has one: the first attempt is
+   * the first to be forgotten), because the holder may die after it has sent them.
    */
   lease(queue: string, limit: number, leaseMs: number): Promise<Lease | undefined>;
   /** Jobs that are surely delivered are gone. Ids already gone are no error. */

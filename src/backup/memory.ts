@@ -39,6 +39,8 @@ class Backlog {
   order: Waiting[] = [];
   /** Everything before it is gone. */
   head = 0;
+  /** How many of `order` are gone. */
+  gone = 0;
   readonly byId = new Map<string, Waiting>();
   readonly parked = new Map<string, ParkedJob>();
   leased = 0;
@@ -100,7 +102,7 @@ export class MemoryBackupStore implements BackupStore {
       waiting.lease = held;
       held.jobs.set(waiting.job.id, waiting);
       jobs.push(waiting.job);
-      waiting.job = { ...waiting.job, lastAttemptAt: now };
+      waiting.job = { ...waiting.job, lastAttemptAt: waiting.job.lastAttemptAt ?? now };
     }
     if (jobs.length === 0) return undefined;
     this.#leases.set(held.token, held);
@@ -173,6 +175,7 @@ export class MemoryBackupStore implements BackupStore {
 
   #drop(backlog: Backlog, waiting: Waiting): void {
     waiting.gone = true;
+    backlog.gone += 1;
     backlog.byId.delete(waiting.job.id);
     backlog.bytes -= waiting.bytes;
     if (waiting.job.fate === 'unknown') backlog.unknown -= 1;
@@ -240,12 +243,13 @@ function isHeld(lease: HeldLease, now: number): boolean {
   return now < lease.endsAt && now >= lease.startedAt;
 }
 
-/** Moves the head past what is gone, and gives its memory back once that is half of the array. */
+/** Moves the head past what is gone, and gives the memory back once that is half of all. */
 function skipGone(backlog: Backlog): void {
   while (backlog.head < backlog.order.length && (backlog.order[backlog.head] as Waiting).gone)
     backlog.head += 1;
-  if (backlog.head > 1024 && backlog.head * 2 > backlog.order.length) {
-    backlog.order = backlog.order.slice(backlog.head);
+  if (backlog.gone > 1024 && backlog.gone * 2 > backlog.order.length) {
+    backlog.order = backlog.order.filter((waiting) => !waiting.gone);
     backlog.head = 0;
+    backlog.gone = 0;
   }
 }

@@ -21,7 +21,7 @@ export interface JobRecord {
   readonly payload: string;
   /** `unknown`: an attempt may have laid it down, so it is only sent again through recognition. */
   readonly fate: Exclude<Fate, 'delivered'>;
-  /** When it was last sent to Redis, or handed out under a lease for that; epoch ms. */
+  /** When it was sent to Redis, or first handed out under a lease for that; epoch ms. */
   readonly lastAttemptAt?: number;
   /** When `enqueue()` took it; epoch ms. */
   readonly enqueuedAt: number;
@@ -35,4 +35,10 @@ export interface JobRecord {
   readonly transport: string;
   /** That transport's options for this job, JSON values. */
   readonly transportOptions?: unknown;
+}
+
+/** How large a job is on its way, near enough to cut batches by: UTF-16 units stand for bytes. */
+export function roughBytes(job: JobRecord): number {
+  const size = job.payload.length + job.name.length;
+  return job.headers === undefined ? size : size + JSON.stringify(job.headers).length;
 }

@@ -55,7 +55,7 @@ export class RedisPolicy {
   readonly #trippable: TrippableBreaker;
   /** Counts openings: an attempt that began before one says nothing about Redis after it. */
   #openings = 0;
-  #tripped: RedisFailure | undefined;
+  #lastFailure: RedisFailure | undefined;
 
   constructor(options: {
     readonly breaker: Breaker;
@@ -65,7 +65,8 @@ export class RedisPolicy {
     readonly onState: (state: BreakerState) => void;
   }) {
     this.#trippable = new TrippableBreaker(options.breaker);
-    const countsAsFailure = (error: Error) => error instanceof RedisFailure && error.treatment !== 'caller';
+    const countsAsFailure = (error: Error) =>
+      error instanceof RedisFailure && (error.treatment === 'outage' || error.treatment === 'gap');
     this.#breaker = circuitBreaker(handleWhen(countsAsFailure), {
       breaker: this.#trippable,
       halfOpenAfter: 0,
@@ -74,7 +75,8 @@ export class RedisPolicy {
       if (state !== CircuitState.Closed) this.#openings += 1;
       options.onState(names[state]);
     });
-    const isWorthARetry = (error: Error) => error instanceof RedisFailure && error.treatment === 'outage';
+    const isWorthARetry = (error: Error) =>
+      error instanceof RedisFailure && (error.treatment === 'outage' || error.treatment === 'redirect');
     const backoff = (options.backoff as ExponentialBackoff<unknown> | undefined) ?? defaultBackoff();
     this.#retry = retry(handleWhen(isWorthARetry), { maxAttempts: options.retryAttempts, backoff });
   }
@@ -89,7 +91,7 @@ export class RedisPolicy {
 
   /** Why the breaker last opened. */
   get lastFailure(): RedisFailure | undefined {
-    return this.#tripped;
+    return this.#lastFailure;
   }
 
   /**
@@ -107,7 +109,14 @@ export class RedisPolicy {
 
   /** Runs `canary` as the breaker's test, and closes it on success. Only one at a time, and not while isolated. */
   async probe(canary: () => Promise<void>): Promise<void> {
-    await this.#breaker.execute(canary);
+    await this.#breaker.execute(async () => {
+      try {
+        await canary();
+      } catch (error) {
+        if (error instanceof RedisFailure) this.#lastFailure = error;
+        throw error;
+      }
+    });
   }
 
   isolate(): IsolationHandle {
@@ -125,7 +134,7 @@ export class RedisPolicy {
         } catch (error) {
           if (!(error instanceof RedisFailure)) throw error;
           if (this.#openings !== openings) throw new StaleFailure(error);
-          this.#tripped = error;
+          this.#lastFailure = error;
           // A gap that was not ridden out is an outage by itself: nobody else should wait for it.
           if (error.treatment === 'gap') this.#trippable.tripOnFailure();
           throw error;

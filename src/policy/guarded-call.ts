@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.js';
 import { ResilientQueueError } from '../errors/resilient-queue-error.js';
 import { CircuitOpenError, type RedisPolicy } from './default-policy.js';
-import { RedisFailure } from './outage.js';
+import { RedisFailure, sortFailure } from './outage.js';
 import { stayedAway, untilReady } from './prober.js';
 import type { RedisGateway } from './redis-gateway.js';
 import { within } from './within.js';
@@ -34,10 +34,11 @@ export async function guardedCall<Result>(
       const work = (async () => call(gateway.connection.client, { signal: controller.signal }))();
       return await within(clock, timeoutMs, work);
     } catch (error) {
-      const failure = gateway.failed(error);
-      // An error of the call's own must reach its owner as it is, and says nothing about Redis.
+      const failure = sortFailure(error, gateway.connection.isUnsent?.(error) ?? false);
+      // An error of the call's own reaches its owner as it is, and says nothing about Redis.
       if (failure.treatment === 'caller' || failure.kind === 'unlisted') throw error;
-      throw failure;
+      // A connection lost under one call is one failure of several; only one that stays away opens the breaker by itself.
+      throw gateway.failed(failure.treatment === 'gap' ? failure.as('outage') : failure);
     } finally {
       controller.abort();
     }

@@ -31,8 +31,9 @@ export type FailureKind =
  * - `outage`: Redis cannot take the job now; the job goes to the backup.
  * - `gap`: the same, but the connection is only away, as it is for 100 ms in every failover: ridden out inside the deadline.
  * - `caller`: Redis is well and refuses this job; `enqueue()` rejects, the breaker is not touched.
+ * - `redirect`: tried again, and the caller's fault if it stays: a standalone client was pointed at a cluster.
  */
-export type Treatment = 'outage' | 'gap' | 'caller';
+export type Treatment = 'outage' | 'gap' | 'caller' | 'redirect';
 
 /** A sorted error: everything the library decides by. Its message is fit to travel. */
 export class RedisFailure extends Error {
@@ -47,6 +48,11 @@ export class RedisFailure extends Error {
     this.kind = row.kind;
     this.treatment = row.treatment;
     this.fate = row.fate;
+  }
+
+  /** The same failure, treated otherwise. */
+  as(treatment: Treatment): RedisFailure {
+    return new RedisFailure({ kind: this.kind, fate: this.fate, treatment }, this.message);
   }
 }
 
@@ -72,8 +78,8 @@ const serverCodes: Readonly<Record<string, Row>> = {
   TRYAGAIN: unsent('tryagain', 'outage'),
   NOAUTH: unsent('auth', 'outage'),
   WRONGPASS: unsent('auth', 'outage'),
-  MOVED: unsent('redirect', 'outage'),
-  ASK: unsent('redirect', 'outage'),
+  MOVED: unsent('redirect', 'redirect'),
+  ASK: unsent('redirect', 'redirect'),
   // A script that is not there has run nothing; runScript() has loaded it by now, or the server forgets at once.
   NOSCRIPT: unsent('unlisted', 'outage'),
   NOPERM: unsent('noperm', 'caller'),
@@ -86,11 +92,15 @@ const serverCodes: Readonly<Record<string, Row>> = {
 
 // Replies that say ERR and mean something else.
 const serverTexts: readonly (readonly [RegExp, Row])[] = [
-  [/max number of clients reached/, unsent('maxclients', 'outage')],
-  [/can't run this command/, unsent('noperm', 'caller')],
+  [/max number of clients/, unsent('maxclients', 'outage')],
+  [
+    /can't run this command|can't access at least one of the keys|ACL failure in script/,
+    unsent('noperm', 'caller'),
+  ],
+  [/^ERR CROSSSLOT/, unsent('crossslot', 'caller')],
   [/Protocol error/, unknown('protocol')],
-  // Killed in the middle by SCRIPT KILL (only before its first write) or SHUTDOWN.
-  [/Error running script.*killed by user/i, unknown('busy')],
+  // By SCRIPT KILL, which Redis allows only before a script's first write, or by SHUTDOWN.
+  [/script killed by user/i, unknown('busy')],
 ];
 
 // What clients say themselves, where they give no code: matched on `<class or name>: <message>`.
@@ -143,14 +153,11 @@ export function sortFailure(error: unknown, isUnsent: boolean): RedisFailure {
 }
 
 function rowOf(error: unknown, message: string): Row {
-  const code = serverCodeOf(message);
-  if (code !== undefined) {
-    if (code === 'ERR') {
-      for (const [pattern, row] of serverTexts) if (pattern.test(message)) return row;
-    }
-    const row = serverCodes[code];
-    if (row) return row;
-  }
+  const text = unwrapped(message);
+  const code = text === message ? codeOf(text) : (codeOf(text) ?? 'ERR');
+  if (code === 'ERR') for (const [pattern, row] of serverTexts) if (pattern.test(text)) return row;
+  const row = code === undefined ? undefined : serverCodes[code];
+  if (row) return row;
   // A TimeoutError that is a DOMException has the number 23 as its code, so the name is looked at first.
   const name = error instanceof Error ? error.name : '';
   const kind = error instanceof Error ? error.constructor.name : '';
@@ -165,12 +172,15 @@ function rowOf(error: unknown, message: string): Row {
   return unlisted;
 }
 
-/**
- * The code of a server's reply: its first word. Redis before 7 wraps what a script's command answered, as in `ERR Error
- * running script (…): @user_script:50: @user_script: 50: -READONLY You can't write…`.
- */
-function serverCodeOf(message: string): string | undefined {
-  const wrapped = /@user_script:.*?\s-([A-Z]{2,})\b/s.exec(message);
-  if (wrapped) return wrapped[1];
-  return /^-?([A-Z][A-Z0-9]{1,})\b/.exec(message)?.[1];
+// What Redis before 7 puts before the answer of a script's command, once or more: `ERR Error running script (call to f_…):`,
+// `@user_script:50:`, `@user_script: 50:`, `-`.
+const wrapping = /^(?:ERR Error (?:running|compiling) script[^@]*)?(?:@?user_script:\s*\d+:\s*)+-?/;
+
+function unwrapped(message: string): string {
+  return message.replace(wrapping, '');
+}
+
+/** The code of a server's reply: its first word. */
+function codeOf(text: string): string | undefined {
+  return /^-?([A-Z][A-Z0-9]{1,})\b/.exec(text)?.[1];
 }

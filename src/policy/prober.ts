@@ -95,6 +95,7 @@ export class Prober {
 
   /** Something says that Redis may be back. */
   hint(): void {
+    if (this.#isStopped) return;
     if (this.#policy.state === 'open') {
       this.#delayMs = this.#options.probeAfterMs;
       void this.probe();
@@ -108,14 +109,12 @@ export class Prober {
     if (this.#isWatching || this.#isStopped || !this.#policy.isClosed) return;
     this.#isWatching = true;
     const goOn = () => !this.#isStopped && this.#policy.isClosed;
-    this.#policy
-      .execute(
-        async () => {
-          const isBack = await untilReady(this.#gateway, this.#clock, this.#options.deadlineMs, goOn, true);
-          if (!isBack && goOn()) throw this.#gateway.failed(stayedAway());
-        },
-        { retry: false },
-      )
+    void untilReady(this.#gateway, this.#clock, this.#options.deadlineMs, goOn, true)
+      .then(async (isBack) => {
+        if (isBack || !goOn()) return;
+        const away = this.#gateway.failed(stayedAway());
+        await this.#policy.execute(() => Promise.reject(away), { retry: false });
+      })
       .catch(() => {})
       .finally(() => {
         this.#isWatching = false;

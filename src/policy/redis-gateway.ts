@@ -33,6 +33,7 @@ export class RedisGateway {
   readonly #queue: string;
   readonly #callerMs: number;
   readonly #generatedMs: number;
+  readonly #isOwn: (epoch: string) => boolean;
   readonly #onFailure: (failure: RedisFailure) => void;
   #witness: string | undefined;
   #witnessSeq = -1;
@@ -46,6 +47,8 @@ export class RedisGateway {
     readonly transport: Transport;
     readonly clock: Clock;
     readonly recognition: { readonly callerMs: number; readonly generatedMs: number };
+    /** Whether this queue object made the epoch. */
+    readonly isOwnEpoch: (epoch: string) => boolean;
     readonly onFailure: (failure: RedisFailure) => void;
   }) {
     this.connection = options.connection;
@@ -55,6 +58,7 @@ export class RedisGateway {
     this.#keys = queueKeys(options.queue);
     this.#callerMs = options.recognition.callerMs;
     this.#generatedMs = options.recognition.generatedMs;
+    this.#isOwn = options.isOwnEpoch;
     this.#onFailure = options.onFailure;
     const isReady = options.connection.isReady;
     this.#sight = { reachable: isReady, writable: isReady, latencyMs: undefined, lastError: undefined };
@@ -64,7 +68,7 @@ export class RedisGateway {
     return this.#sight;
   }
 
-  /** Batches of which Redis took at least one job. */
+  /** Batches of which Redis laid at least one job down: proof that it takes jobs, which recognising one is not. */
   get deliveries(): number {
     return this.#deliveries;
   }
@@ -92,6 +96,7 @@ export class RedisGateway {
       const work = this.#transport.deliver(this.connection, jobs, context);
       const delivery = await within(this.#clock, timeoutMs, work, onLate);
       this.#sawAnswer(startedAt);
+      if (delivery.outcomes.includes('delivered')) this.#deliveries += 1;
       this.#moveWitness(jobs, delivery);
       return delivery;
     } catch (error) {
@@ -121,7 +126,6 @@ export class RedisGateway {
   /** Remembers an `error` event of the client: for some failures (a wrong password) it is the only sign. */
   heard(error: unknown): void {
     const failure = sortFailure(error, false);
-    if (failure.kind === 'unlisted') return;
     this.#sight.lastError = { kind: failure.kind, at: this.#clock.now() };
     this.#onFailure(failure);
   }
@@ -129,7 +133,7 @@ export class RedisGateway {
   /** Sorts what Redis or its client threw and remembers what it says about Redis. */
   failed(error: unknown): RedisFailure {
     const failure = sortFailure(error, this.connection.isUnsent?.(error) ?? false);
-    if (failure.treatment === 'caller') {
+    if (failure.treatment === 'caller' || failure.treatment === 'redirect') {
       this.#sight.reachable = true;
     } else {
       this.#sight.reachable = !silent.has(failure.kind);
@@ -151,10 +155,10 @@ export class RedisGateway {
       const outcome = delivery.outcomes[i];
       if (outcome !== 'delivered' && outcome !== 'recognised') continue;
       this.#sight.writable = true;
-      this.#deliveries += 1;
       const id = (jobs[i] as JobRecord).delivery;
       const { epoch, seq } = parseDeliveryId(id);
-      // Epochs begin with their time, so they compare by age.
+      // A caller can give back any id in our form; only our own epochs have positions. They compare by age.
+      if (!this.#isOwn(epoch)) return;
       if (epoch > this.#witnessEpoch || (epoch === this.#witnessEpoch && seq > this.#witnessSeq)) {
         this.#witness = id;
         this.#witnessEpoch = epoch;

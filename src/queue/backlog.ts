@@ -71,6 +71,8 @@ export class Backlog {
     let stats: BackupStats;
     try {
       stats = await boundedCall(this.#clock, this.#deadlineMs, this.#store.stats(this.#queue));
+      if (!Number.isInteger(stats.pending) || !Number.isInteger(stats.parked))
+        throw new TypeError('No figures');
     } catch {
       // What a store cannot do shows where it matters: in append(), and in a replay.
       return undefined;

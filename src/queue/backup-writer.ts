@@ -65,6 +65,7 @@ export class BackupWriter {
   #appendingBytes = 0;
   #timer: Timer | undefined;
   #isStarted = false;
+  #nextTrialAt = 0;
 
   constructor(
     store: BackupStore,
@@ -82,9 +83,9 @@ export class BackupWriter {
     this.#listener = listener;
   }
 
-  /** The store has not answered an append yet. */
+  /** The store has not answered an append yet, and is not given up. */
   get isAppending(): boolean {
-    return this.#inFlight > 0;
+    return this.#inFlight > this.#overdue;
   }
 
   /** Appends nothing before `opened` has settled: until then the store is asked what it holds from before. */
@@ -106,15 +107,25 @@ export class BackupWriter {
   }
 
   #pump(): void {
-    while (this.#isStarted && this.#head < this.#line.length && this.#inFlight < MAX_IN_FLIGHT) {
+    while (this.#isStarted && this.#head < this.#line.length && this.#hasPlace) {
       const batch = this.#cut();
       if (batch.length > 0) void this.#append(batch);
     }
     if (this.#head < this.#line.length) {
-      if (this.#overdue >= MAX_IN_FLIGHT)
+      if (this.#overdue >= MAX_IN_FLIGHT && !this.isAppending)
         this.#refuseLine('The backup store has not answered its last calls.');
       else this.#watchLine();
     }
+  }
+
+  /** While every place is taken by an append that hangs, one is tried now and then: the store may be well again. */
+  get #hasPlace(): boolean {
+    if (this.#inFlight < MAX_IN_FLIGHT) return true;
+    if (this.isAppending || this.#overdue < MAX_IN_FLIGHT) return false;
+    const now = this.#clock.monotonicMs();
+    if (now < this.#nextTrialAt) return false;
+    this.#nextTrialAt = now + this.#deadlineMs;
+    return true;
   }
 
   /** The next batch that fits, out of the line; what does not fit is rejected. */
@@ -161,12 +172,14 @@ export class BackupWriter {
       () => {
         isOverdue = true;
         this.#overdue += 1;
+        this.#nextTrialAt = this.#clock.monotonicMs() + this.#deadlineMs;
         const silence = new Error(`The backup store did not answer within ${this.#deadlineMs} ms.`);
         this.#listener.onStore(false, silence);
         this.#reject(batch, silence, true);
         this.#pump();
       },
-      this.#deadlineMs,
+      // Time spent in line counts: the caller waits for one deadline, not for two.
+      Math.max(1, (batch[0] as Entry).dueAt - this.#clock.monotonicMs()),
       false,
     );
     try {
@@ -207,8 +220,8 @@ export class BackupWriter {
 
   #refuseLine(reason: string): void {
     const entries = this.#line.slice(this.#head).filter((entry) => !entry.job.isSettled);
-    this.#line = [];
-    this.#head = 0;
+    this.#head = this.#line.length;
+    this.#compact();
     this.#reject(entries, new Error(reason), false);
   }
 

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../clock/clock.js';
+import { roughBytes } from '../job/job-record.js';
 import type { PendingJob } from './pending-job.js';
 
 /** A batch of more would keep Redis from others for too long: 256 × 1 MiB took 2.5 s. */
@@ -65,10 +66,6 @@ export class Batcher {
     this.#giveUp = giveUp;
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
-  }
-
   /** Whether live jobs are waiting or under way. */
   get isBusy(): boolean {
     return this.#inFlight > 0 || this.#head < this.#line.length;
@@ -86,6 +83,8 @@ export class Batcher {
     const jobs = this.#line.slice(this.#head).filter((job) => job.isOpen);
     this.#line = [];
     this.#head = 0;
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
     return jobs;
   }
 
@@ -112,8 +111,7 @@ export class Batcher {
     while (this.#head < this.#line.length && batch.length < maxJobs) {
       const job = this.#line[this.#head] as PendingJob;
       if (job.isOpen) {
-        // UTF-16 units stand for bytes: near enough for a limit that has a margin of ten.
-        bytes += job.record.payload.length + job.record.name.length;
+        bytes += roughBytes(job.record);
         if (bytes > maxBytes && batch.length > 0) break;
         batch.push(job);
       }

@@ -71,13 +71,22 @@ export class Dispatcher {
     const oldest = jobs[0] as PendingJob;
     const batch = new Batch(jobs, oldest.startedAt + this.#deadlineMs);
     this.#batches.add(batch);
+    // A retry's pause may outlast the deadline; the batch's place is free then all the same.
+    await Promise.race([this.#run(batch), batch.over]);
+    this.#batches.delete(batch);
+    this.#divert(batch);
+  }
+
+  async #run(batch: Batch): Promise<void> {
     try {
       await this.#policy.execute(() => this.#attempt(batch), { retry: true });
     } catch (error) {
-      if (error instanceof RedisFailure) batch.failure = error;
+      if (!(error instanceof RedisFailure)) return;
+      batch.failure = error;
+      // It stayed a redirection: this client will never reach the queue's node.
+      if (error.treatment !== 'redirect') return;
+      for (const job of batch.open()) this.#listener.onRefused(job, error);
     }
-    this.#batches.delete(batch);
-    this.#divert(batch);
   }
 
   /** Gives up every batch under way, before its deadline. Returns the jobs that are open. */
@@ -98,11 +107,13 @@ export class Dispatcher {
       if (!this.#gateway.isReady) {
         this.#armDeadline(batch);
         if (await untilReady(this.#gateway, this.#clock, leftMs, goOn, false)) continue;
-        throw this.#gateway.failed(batch.failure ?? stayedAway());
+        batch.failure ??= stayedAway();
+        // A batch that came late to the gap has not seen whether it outlasts a deadline.
+        if (leftMs < this.#deadlineMs / 2) throw new GivenUp();
+        throw this.#gateway.failed(stayedAway());
       }
-      if (leftMs < MIN_ATTEMPT_MS) throw new DeadlinePassed();
       const jobs = batch.open();
-      if (jobs.length === 0) return;
+      if (leftMs < MIN_ATTEMPT_MS || jobs.length === 0) throw new GivenUp();
       const failure = await this.#try(batch, jobs, leftMs);
       if (failure === undefined) return;
       batch.failure = failure;
@@ -197,13 +208,13 @@ export class Dispatcher {
   }
 
   #end(batch: Batch): void {
-    batch.isOver = true;
+    batch.end();
     if (batch.timer !== undefined) this.#clock.clearTimeout(batch.timer);
   }
 }
 
-/** No time is left for an attempt, which is not Redis's failure: the jobs may have waited for others. */
-class DeadlinePassed extends Error {}
+/** No time or no job is left for an attempt. That says nothing about Redis: the jobs may have waited for others. */
+class GivenUp extends Error {}
 
 /** Jobs that are sent together, and until when. */
 class Batch {
@@ -213,10 +224,21 @@ class Batch {
   timer: Timer | undefined;
   /** Its jobs are settled or diverted. */
   isOver = false;
+  /** Resolves then. */
+  readonly over: Promise<void>;
+  #resolve!: () => void;
 
   constructor(jobs: PendingJob[], deadlineAt: number) {
     this.#jobs = jobs;
     this.deadlineAt = deadlineAt;
+    this.over = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.#resolve();
   }
 
   open(): PendingJob[] {

@@ -44,6 +44,7 @@ export class JobMaker {
     this.#checkName(name);
     const text = encodePayload(payload, this.#maxPayloadBytes);
     const extras = options === undefined ? undefined : this.#readOptions(options);
+    if (extras?.headers !== undefined) this.#checkSize(text, extras.headers);
     // An id that this library made, given back after fate `unknown`, keeps its bit; all others get a bit of their own.
     const callersId = options?.id;
     const delivery = callersId !== undefined && isDeliveryId(callersId) ? callersId : this.#ids.next();
@@ -69,6 +70,16 @@ export class JobMaker {
     if (this.#goodNames.size < MAX_KNOWN_NAMES) this.#goodNames.add(name);
   }
 
+  /** Headers travel with the payload, and count with it. */
+  #checkSize(text: string, headers: Readonly<Record<string, string>>): void {
+    const bytes = Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify(headers));
+    if (bytes <= this.#maxPayloadBytes) return;
+    throw new ResilientQueueError(
+      `Payload and headers are ${bytes} bytes of JSON, over maxPayloadBytes (${this.#maxPayloadBytes}).`,
+      { code: 'PAYLOAD_TOO_LARGE', fate: 'not-delivered' },
+    );
+  }
+
   #readOptions(options: EnqueueOptions): Partial<JobRecord> {
     if (typeof options !== 'object' || options === null) {
       throw unsupported('options', 'must be an object');
@@ -81,9 +92,15 @@ export class JobMaker {
         );
       }
     }
-    const { id, headers, runAt, expiresAt, orderingKey, durability, transport } = options;
+    const { id, signal, headers, runAt, expiresAt, orderingKey, durability, transport } = options;
     const { capabilities } = this.#transport;
     if (id !== undefined) checkJobId(id);
+    if (
+      signal !== undefined &&
+      typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function'
+    ) {
+      throw unsupported('options.signal', 'must be an AbortSignal');
+    }
     if (durability !== undefined && durability !== 'acked') {
       throw unsupported('options.durability', 'can only be "acked" in this release');
     }

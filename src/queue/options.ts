@@ -218,6 +218,11 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
   };
 }
 
+/** Throws unless `timeoutMs` is one that timers can keep. */
+export function checkTimeout(timeoutMs: unknown): void {
+  integer('timeoutMs', timeoutMs, 0, 1, 2 ** 31 - 1);
+}
+
 function checkKnown(name: string, options: Readonly<Record<string, unknown>>): void {
   const value = options[name];
   const isLater =
@@ -237,7 +242,7 @@ function resolveConnection(redis: unknown): RedisConnection {
     typeof redis === 'function' ? new FactoryConnection(redis as ClientFactory) : recogniseClient(redis);
   if (connection) return connection;
   throw new TypeError(
-    `Option "redis" must be an ioredis or node-redis (5 or 6) client, a RedisConnection, or a function that makes one, got ${typeof redis === 'string' ? 'a string' : describe(redis)}.`,
+    `Option "redis" must be an ioredis or node-redis (5 or 6) client, a RedisConnection, or a function that makes one, got ${describe(redis)}.`,
   );
 }
 
@@ -339,7 +344,8 @@ function method(option: string, value: unknown, name: string): void {
 /** What was given, without what it holds: a client's options have a password in them. */
 function describe(value: unknown): string {
   if (value === null) return 'null';
-  if (typeof value === 'string') return value.length > 40 ? 'a long string' : JSON.stringify(value);
+  // A string may be a URL with a password in it.
+  if (typeof value === 'string') return value === '' ? 'an empty string' : 'a string';
   if (typeof value === 'object') return `an object (${value.constructor?.name ?? 'without prototype'})`;
   if (typeof value === 'function') return 'a function';
   return String(value);

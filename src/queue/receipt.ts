@@ -12,5 +12,5 @@ export type Receipt =
       readonly outcome: 'backed-up';
       readonly durability: 'memory' | 'fsynced' | 'replicated';
     }
-  /** A job of this id is in the queue or the backup already; this one was not added. The first payload counts. */
+  /** A job of this id is in the queue or the backup already; this one was not added, and its payload is not used. */
   | { readonly id: string; readonly outcome: 'duplicate' };

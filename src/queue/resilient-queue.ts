@@ -28,7 +28,13 @@ import { EnqueueManyError } from './enqueue-many-error.js';
 import type { EnqueueOptions } from './enqueue-options.js';
 import type { Enqueuer, JobInput, PayloadAndOptions, UntypedJobs } from './enqueuer.js';
 import { JobMaker } from './job-maker.js';
-import { checkQueueName, type QueueOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import {
+  checkQueueName,
+  checkTimeout,
+  type QueueOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from './options.js';
 import { abortedError, PendingJob } from './pending-job.js';
 import type { Receipt } from './receipt.js';
 import { joinStore, leaveStore } from './store-users.js';
@@ -56,6 +62,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   readonly #gateway: RedisGateway;
   readonly #policy: RedisPolicy;
   readonly #prober: Prober;
+  readonly #ids: DeliveryIds;
   readonly #maker: JobMaker;
   readonly #batcher: Batcher;
   readonly #dispatcher: Dispatcher;
@@ -74,6 +81,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     | { kind: FailureKind; startedAt: number; backedUp: number; unknown: number; rejected: number }
     | undefined;
   #inheritanceKnown = false;
+  #openedEpoch = '';
   #closing: Promise<{ pending: number }> | undefined;
 
   /**
@@ -96,6 +104,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       transport,
       clock,
       recognition: resolved.recognition,
+      isOwnEpoch: (epoch) => this.#ids.owns(epoch),
       onFailure: (failure) => this.#onFailure(failure),
     });
     this.#policy = new RedisPolicy({
@@ -107,10 +116,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     const replaceClient =
       connection instanceof FactoryConnection ? () => void connection.replace() : undefined;
     this.#prober = new Prober(this.#gateway, this.#policy, clock, resolved, replaceClient);
-    const ids = new DeliveryIds(clock, (epoch) => {
-      if (this.#gateway.isReady) void this.#gateway.openEpoch(epoch, resolved.deadlineMs);
-    });
-    this.#maker = new JobMaker(name, clock, ids, transport, resolved.maxPayloadBytes);
+    this.#ids = new DeliveryIds(clock, () => this.#openEpoch());
+    this.#maker = new JobMaker(name, clock, this.#ids, transport, resolved.maxPayloadBytes);
     this.#batcher = new Batcher(
       clock,
       resolved.deadlineMs,
@@ -160,6 +167,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         },
         onPhase: (phase, progress) => this.#onReplayPhase(phase, progress),
         onStoreError: (error) => this.#alarm('backup', scrubbed(error)),
+        onCallerError: (error) => this.#alarm('listener', scrubbed(error)),
       },
       {
         ...resolved.replay,
@@ -170,14 +178,19 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         backupDeadlineMs: resolved.backupDeadlineMs,
       },
     );
-    joinStore(backup);
+    joinStore(backup, name);
     this.#unlisten = connection.listen({
       up: () => {
         this.#prober.hint();
+        this.#openEpoch();
         this.#replayer.wake();
       },
       down: () => this.#prober.watch(),
-      error: (error) => this.#gateway.heard(error),
+      error: (error) => {
+        const isConfiguration = error instanceof Error && error.name === 'ClientFactoryError';
+        if (isConfiguration) this.#alarm('configuration', error);
+        else this.#gateway.heard(error);
+      },
     });
     if (connection instanceof FactoryConnection) void connection.replace();
     if (!connection.isReady) this.#prober.watch();
@@ -198,7 +211,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     let job: PendingJob;
     try {
       this.#checkOpen();
-      job = this.#accept(name, payload, options);
+      job = this.#begin(this.#make(name, payload, options), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -212,10 +225,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
    */
   async enqueueMany(jobs: readonly JobInput<Jobs, T>[]): Promise<Receipt[]> {
     this.#checkOpen();
-    const accepted = jobs.map(({ name, payload, options }) => this.#accept(name, payload, options));
-    for (const job of accepted) this.#batcher.add(job);
+    const records = jobs.map(({ name, payload, options }) => this.#make(name, payload, options));
+    const begun = records.map((record, i) => this.#begin(record, jobs[i]?.options));
+    for (const job of begun) this.#batcher.add(job);
     const results = await Promise.all(
-      accepted.map((job) => job.promise.catch((error: ResilientQueueError) => error)),
+      begun.map((job) => job.promise.catch((error: ResilientQueueError) => error)),
     );
     if (results.some(isResilientQueueError)) throw new EnqueueManyError(results);
     return results as Receipt[];
@@ -230,7 +244,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   ): Promise<ReplayResult> {
     this.#checkOpen();
     await this.#opened;
-    if (this.#policy.state === 'open') await this.#prober.probe();
+    if (this.#breaker === 'open' || this.#breaker === 'half-open') await this.#prober.probe();
     await this.#look();
     return this.#replayer.replay(options.signal, options.onProgress);
   }
@@ -263,6 +277,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     if (this.#closing) return this.health();
     const { clock, attemptTimeoutMs } = this.#options;
     const timeoutMs = options.timeoutMs ?? attemptTimeoutMs;
+    checkTimeout(timeoutMs);
     const over = new AbortController();
     const { signal } = options;
     const end = () => over.abort();
@@ -312,7 +327,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
    *
    * @param options `timeoutMs` defaults to 10,000.
    */
-  close(options: { readonly timeoutMs?: number } = {}): Promise<{ pending: number }> {
+  close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<{ pending: number }> {
+    if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
     this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
     return this.#closing;
   }
@@ -345,14 +361,18 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   /** Makes the job, with the ids that it keeps in every attempt, or throws before anything has happened. */
-  #accept(name: string, payload: unknown, options: EnqueueOptions<T> | undefined): PendingJob {
+  #make(name: string, payload: unknown, options: EnqueueOptions<T> | undefined): JobRecord {
     const signal = options?.signal;
     if (signal?.aborted) throw abortedError(options?.id, signal);
-    const record = this.#maker.make(name, payload, options as EnqueueOptions | undefined);
+    return this.#maker.make(name, payload, options as EnqueueOptions | undefined);
+  }
+
+  /** From here on the job is counted, and settles. */
+  #begin(record: JobRecord, options: EnqueueOptions<T> | undefined): PendingJob {
     const isGivenBack = options?.id !== undefined && record.id === record.delivery;
     const job = new PendingJob(record, this.#options.clock.monotonicMs(), isGivenBack);
     this.#unsettled += 1;
-    if (signal) job.abortWith(signal, () => this.#countRejected(1));
+    if (options?.signal) job.abortWith(options.signal, () => this.#countRejected(1));
     return job;
   }
 
@@ -440,7 +460,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     if (outcome !== 'replaced') return;
     // The parked job of this id gave way: it is accounted for as dropped.
     this.#backlog.parked = Math.max(0, this.#backlog.parked - 1);
-    this.#books.parked -= 1;
+    if (this.#books.parked > 0) this.#books.parked -= 1;
+    else this.#books.inherited += 1;
     this.#books.dropped += 1;
     this.#emitDropped(record, 'superseded');
   }
@@ -502,7 +523,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#breaker = state;
     this.#prober.onState();
     if (state === 'open' && !this.#outage) this.#startOutage();
-    if (state === 'closed' || state === 'isolated') this.#endOutage();
+    if (state === 'closed') this.#endOutage();
     if (state === 'open' || state === 'isolated') {
       const waiting = this.#batcher.takeAll();
       if (waiting.length > 0) this.#writer.add(waiting, this.#policy.lastFailure);
@@ -566,8 +587,17 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#replayer.wake();
   }
 
+  /** Creates the epoch's bitmap as soon as there is a connection, once. */
+  #openEpoch(): void {
+    const { epoch } = this.#ids;
+    if (epoch === this.#openedEpoch || !this.#gateway.isReady) return;
+    this.#openedEpoch = epoch;
+    void this.#gateway.openEpoch(epoch, this.#options.deadlineMs);
+  }
+
   async #look(): Promise<void> {
-    const stats = await this.#backlog.look(() => !this.#writer.isAppending);
+    const stats = await this.#backlog.look(() => !this.#writer.isAppending && !this.#replayer.isActive);
+    if (stats && this.#policy.isClosed) this.#backlog.isStoreWell = true;
     if (stats && !this.#inheritanceKnown) {
       this.#inheritanceKnown = true;
       const inherited = Math.max(0, stats.pending - this.#books.pending);
@@ -599,11 +629,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     await this.#replayer.stop();
     this.#unlisten();
     const pending = this.#backlog.pending;
-    if (leaveStore(backup)) {
-      if (backup.durability === 'memory') await this.#giveUpBacklog();
-      await boundedCall(clock, backupDeadlineMs, backup.close()).catch((error) =>
-        this.#alarm('backup', scrubbed(error)),
-      );
+    const last = leaveStore(backup, this.name);
+    try {
+      if (last.ofName && backup.durability === 'memory') await this.#giveUpBacklog();
+      if (last.ofAll) await boundedCall(clock, backupDeadlineMs, backup.close());
+    } catch (error) {
+      this.#alarm('backup', scrubbed(error));
     }
     if (connection instanceof FactoryConnection) connection.destroy();
     this.#emitter.clear();
@@ -619,9 +650,9 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   /** Tells of each job that is about to be lost with the process's memory. */
   async #giveUpBacklog(): Promise<void> {
-    const { backup, replay } = this.#options;
+    const { backup, replay, clock, backupDeadlineMs } = this.#options;
     for (;;) {
-      const lease = await backup.lease(this.name, 1000, replay.leaseMs).catch(() => undefined);
+      const lease = await boundedCall(clock, backupDeadlineMs, backup.lease(this.name, 1000, replay.leaseMs));
       if (!lease) return;
       for (const job of lease.jobs) {
         this.#backlog.removed(job);

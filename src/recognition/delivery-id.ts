@@ -33,6 +33,7 @@ export class DeliveryIds {
   readonly #clock: Clock;
   readonly #onEpoch: (epoch: string) => void;
   #epoch = '';
+  #previous = '';
   #prefix = '';
   #seq = EPOCH_JOBS;
 
@@ -42,10 +43,15 @@ export class DeliveryIds {
     this.#onEpoch = onEpoch;
   }
 
-  /** The epoch of the latest id. */
+  /** The epoch that the next id is of. */
   get epoch(): string {
     if (this.#seq >= EPOCH_JOBS) this.#renew();
     return this.#epoch;
+  }
+
+  /** Whether `epoch` is this object's present one, or the one before. */
+  owns(epoch: string): boolean {
+    return epoch !== '' && (epoch === this.#epoch || epoch === this.#previous);
   }
 
   next(): string {
@@ -55,6 +61,7 @@ export class DeliveryIds {
 
   #renew(): void {
     const time = Math.floor(this.#clock.now()).toString(16).padStart(11, '0').slice(-11);
+    this.#previous = this.#epoch;
     this.#epoch = time + randomBytes(8).toString('hex');
     this.#prefix = `${this.#epoch}-`;
     this.#seq = 0;

@@ -57,7 +57,9 @@ export class FactoryConnection implements RedisConnection {
         throw new TypeError('The factory given as `redis` returned no ioredis or node-redis client.');
       this.#changeOver(next);
     } catch (error) {
-      for (const hints of this.#listeners) hints.error(error);
+      const failure = new Error('The function given as `redis` failed.', { cause: error });
+      failure.name = 'ClientFactoryError';
+      for (const hints of this.#listeners) hints.error(failure);
     } finally {
       this.#making = false;
     }
@@ -75,6 +77,8 @@ export class FactoryConnection implements RedisConnection {
       next.destroy();
       return;
     }
+    // A factory may hand out the same client again; its connection object is new all the same.
+    if (next.client === this.#current?.client) return;
     this.#end();
     this.#current = next;
     this.#unlisten = next.listen({

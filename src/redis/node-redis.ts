@@ -12,7 +12,9 @@ export interface NodeRedisClient {
 }
 
 export function isNodeRedis(client: object): client is NodeRedisClient {
-  return 'sendCommand' in client && 'isReady' in client && 'isOpen' in client && !('call' in client);
+  const isStandalone = !('acquire' in client) && !('masters' in client) && !('getMasters' in client);
+  // The Sentinel and cluster clients' sendCommand() takes other arguments.
+  return isStandalone && 'sendCommand' in client && 'isReady' in client && 'isOpen' in client;
 }
 
 const ignore = () => {};

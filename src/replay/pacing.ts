@@ -13,7 +13,8 @@ export class Pacing {
   readonly #maxJobs: number;
   readonly #slowMs: number;
   #jobs: number;
-  #failures = 0;
+  /** Leases in a row of which no job moved. */
+  #idlePasses = 0;
 
   /** An answer after `slowMs` counts as slow. */
   constructor(maxJobs: number, slowMs: number) {
@@ -27,22 +28,24 @@ export class Pacing {
     return this.#jobs;
   }
 
+  /** A batch was answered after `tookMs`. */
   answered(tookMs: number): void {
-    this.#failures = 0;
     if (tookMs > this.#slowMs) this.#halve();
     else this.#jobs = Math.min(this.#maxJobs, this.#jobs * 2);
   }
 
+  /** A batch was not. */
   failed(): void {
-    this.#failures += 1;
     this.#halve();
   }
 
-  /** How long to pause after a batch that took `tookMs`. */
-  pauseMs(tookMs: number, isLiveBusy: boolean): number {
-    if (this.#failures > 0) {
-      return Math.min(LONGEST_FAILURE_MS, FIRST_FAILURE_MS * 2 ** (this.#failures - 1));
-    }
+  /**
+   * A lease has been worked off in `tookMs`. Returns how long to pause: longer and longer while no job moves, otherwise what
+   * live traffic needs.
+   */
+  pauseMs(tookMs: number, progressed: boolean, isLiveBusy: boolean): number {
+    this.#idlePasses = progressed ? 0 : this.#idlePasses + 1;
+    if (!progressed) return Math.min(LONGEST_FAILURE_MS, FIRST_FAILURE_MS * 2 ** (this.#idlePasses - 1));
     return isLiveBusy ? Math.min(LONGEST_YIELD_MS, tookMs) : 0;
   }
 

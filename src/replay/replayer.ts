@@ -1,7 +1,7 @@
 import type { BackupStore, Lease } from '../backup/backup-store.js';
 import { boundedCall } from '../backup/bounded-call.js';
 import { type Clock, pause, type Timer } from '../clock/clock.js';
-import type { JobRecord } from '../job/job-record.js';
+import { type JobRecord, roughBytes } from '../job/job-record.js';
 import type { RedisPolicy } from '../policy/default-policy.js';
 import { RedisFailure, sortFailure } from '../policy/outage.js';
 import type { RedisGateway } from '../policy/redis-gateway.js';
@@ -13,6 +13,8 @@ import { type ParkReason, triage } from './triage.js';
 const MAX_UNLISTED = 5;
 const MAX_BYTES = 1024 * 1024;
 const PROGRESS_EVERY_MS = 1000;
+/** After a pass without progress nobody can make the next one come sooner. */
+const LEAST_PAUSE_MS = 100;
 
 /** How to replay. */
 export interface ReplayOptions {
@@ -69,6 +71,8 @@ export interface ReplayListener {
   onDropped(job: JobRecord, reason: 'expired'): void;
   onPhase(phase: 'started' | 'progress' | 'finished', progress: ReplayProgress): void;
   onStoreError(error: unknown): void;
+  /** A function that a caller gave threw. */
+  onCallerError(error: unknown): void;
 }
 
 type Counts = { -readonly [Name in keyof Omit<ReplayResult, 'remaining'>]: number };
@@ -97,10 +101,14 @@ export class Replayer {
   readonly #troubled = new Map<string, { refusals: number; deliveriesBefore: number }>();
   #pacing: Pacing;
   #running: Promise<void> | undefined;
-  #callers = 0;
+  /** Those who wait for `replay()`. */
+  readonly #callers = new Set<() => void>();
+  /** Ends the present pause. */
+  #wakeUp = new AbortController();
   #isStopped = false;
   #isWoken = false;
-  readonly #stop = new AbortController();
+  /** A lease had jobs, and `started` was told. */
+  #hasStarted = false;
   #poll: Timer | undefined;
   #replayedBefore = 0;
   #toldAt = 0;
@@ -138,6 +146,7 @@ export class Replayer {
     };
   }
 
+  /** Jobs may be between the store and the books. */
   get isActive(): boolean {
     return this.#running !== undefined;
   }
@@ -145,6 +154,7 @@ export class Replayer {
   /** There may be something to do: begins, unless it is under way or not wanted. */
   wake(): void {
     this.#isWoken = true;
+    this.#wakeUp.abort();
     if (this.#options.auto && this.#canRun && this.#listener.remaining() > 0) void this.#run();
   }
 
@@ -154,24 +164,29 @@ export class Replayer {
     onProgress: ((progress: ReplayProgress) => void) | undefined,
   ): Promise<ReplayResult> {
     const before = { ...this.#counts };
-    this.#callers += 1;
-    const aborted = new Promise<void>((resolve) => {
-      if (signal?.aborted) resolve();
-      else signal?.addEventListener('abort', () => resolve(), { once: true });
-    });
+    const tell = () => {
+      try {
+        onProgress?.(this.progress);
+      } catch (error) {
+        this.#listener.onCallerError(error);
+      }
+    };
     let ticker: Timer | undefined;
     const tick = () => {
-      onProgress?.(this.progress);
+      tell();
       ticker = this.#clock.setTimeout(tick, PROGRESS_EVERY_MS, true);
     };
-    if (onProgress) tick();
-    try {
-      if (!signal?.aborted && this.#canRun) await Promise.race([this.#run(), aborted]);
-    } finally {
-      this.#callers -= 1;
+    if (!signal?.aborted && this.#canRun) {
+      if (onProgress) tick();
+      const ended = this.#untilStuck();
+      signal?.addEventListener('abort', ended.end);
+      this.#wakeUp.abort();
+      await Promise.race([this.#run(), ended.promise]);
+      signal?.removeEventListener('abort', ended.end);
+      ended.end();
       if (ticker !== undefined) this.#clock.clearTimeout(ticker);
     }
-    onProgress?.(this.progress);
+    tell();
     return {
       replayed: this.#counts.replayed - before.replayed,
       recognised: this.#counts.recognised - before.recognised,
@@ -179,6 +194,19 @@ export class Replayer {
       dropped: this.#counts.dropped - before.dropped,
       remaining: this.#listener.remaining(),
     };
+  }
+
+  /** A caller that waits: until a pass makes no progress, or `end` is called. */
+  #untilStuck(): { readonly promise: Promise<void>; readonly end: () => void } {
+    let end = () => {};
+    const promise = new Promise<void>((resolve) => {
+      end = () => {
+        this.#callers.delete(end);
+        resolve();
+      };
+    });
+    this.#callers.add(end);
+    return { promise, end };
   }
 
   /** Looks every `pollMs`; `look` finds out what the store holds. */
@@ -199,7 +227,7 @@ export class Replayer {
   /** Ends after the batch that is under way. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#stop.abort();
+    this.#wakeUp.abort();
     if (this.#poll !== undefined) this.#clock.clearTimeout(this.#poll);
     await this.#running;
   }
@@ -215,7 +243,11 @@ export class Replayer {
   #run(): Promise<void> {
     this.#running ??= this.#loop().finally(() => {
       this.#running = undefined;
-      this.#listener.onPhase('finished', { ...this.progress, replayed: this.#moved - this.#replayedBefore });
+      if (this.#hasStarted) {
+        this.#hasStarted = false;
+        const replayed = this.#moved - this.#replayedBefore;
+        this.#listener.onPhase('finished', { ...this.progress, replayed });
+      }
       // Somebody may have come just after the last, empty, lease.
       if (this.#isWoken) this.wake();
     });
@@ -229,8 +261,7 @@ export class Replayer {
     this.#pacing = this.#newPacing();
     // The caller sets #running first, so that `started` already says active.
     await undefined;
-    this.#listener.onPhase('started', this.progress);
-    while (this.#canRun && (this.#options.auto || this.#callers > 0)) {
+    while (this.#canRun && (this.#options.auto || this.#callers.size > 0)) {
       const before = this.#moved + this.#counts.parked + this.#counts.dropped;
       this.#isWoken = false;
       const startedAt = this.#clock.monotonicMs();
@@ -239,6 +270,10 @@ export class Replayer {
           this.#store.lease(this.#queue, this.#options.batchSize, this.#options.leaseMs),
         );
         if (!lease) return;
+        if (!this.#hasStarted) {
+          this.#hasStarted = true;
+          this.#listener.onPhase('started', this.progress);
+        }
         await this.#replayLease(lease);
       } catch (error) {
         this.#pacing.failed();
@@ -246,27 +281,42 @@ export class Replayer {
       }
       this.#tellProgress();
       const progressed = this.#moved + this.#counts.parked + this.#counts.dropped > before;
-      if (!progressed && this.#callers > 0 && !this.#options.auto) return;
+      if (!progressed) for (const end of [...this.#callers]) end();
       const tookMs = this.#clock.monotonicMs() - startedAt;
-      const pauseMs = this.#pacing.pauseMs(tookMs, this.#listener.isLiveBusy());
+      const pauseMs = this.#pacing.pauseMs(tookMs, progressed, this.#listener.isLiveBusy());
       // Even without a pause others get their turn.
       if (pauseMs === 0) await new Promise(setImmediate);
-      else await pause(this.#clock, pauseMs, { background: true, signal: this.#stop.signal });
+      else await this.#pause(pauseMs, progressed);
     }
+  }
+
+  /** A pause that whoever wakes the replayer ends; after a failure there is always some. */
+  async #pause(pauseMs: number, progressed: boolean): Promise<void> {
+    const leastMs = progressed ? 0 : Math.min(pauseMs, LEAST_PAUSE_MS);
+    if (leastMs > 0) await pause(this.#clock, leastMs, { background: true });
+    this.#wakeUp = new AbortController();
+    if (this.#isStopped) return;
+    await pause(this.#clock, pauseMs - leastMs, { background: true, signal: this.#wakeUp.signal });
   }
 
   async #replayLease(lease: Lease): Promise<void> {
     const leasedAt = this.#clock.monotonicMs();
     const toSend = await this.#sift(lease);
     let next = 0;
-    while (next < toSend.length) {
-      const isLeaseOld = this.#clock.monotonicMs() - leasedAt > this.#options.leaseMs / 2;
-      if (isLeaseOld || !this.#canRun) break;
-      const batch = this.#cut(toSend, next);
-      next += batch.length;
-      if (!(await this.#deliver(lease.token, batch))) break;
+    try {
+      while (next < toSend.length) {
+        const isLeaseOld = this.#clock.monotonicMs() - leasedAt > this.#options.leaseMs / 2;
+        if (isLeaseOld || !this.#canRun) break;
+        const batch = this.#cut(toSend, next);
+        next += batch.length;
+        if (!(await this.#deliver(lease.token, batch))) break;
+      }
+      if (next < toSend.length) await this.#release(lease.token, toSend.slice(next));
+    } catch (error) {
+      // The store failed. What it does not get back now it gets when the lease ends; what it did acknowledge is gone from it.
+      await this.#release(lease.token, toSend).catch(() => {});
+      throw error;
     }
-    if (next < toSend.length) await this.#release(lease.token, toSend.slice(next));
   }
 
   /** Takes out what may not be sent. */
@@ -294,7 +344,7 @@ export class Replayer {
     let bytes = 0;
     for (let i = from; i < jobs.length && batch.length < this.#pacing.jobs; i++) {
       const job = jobs[i] as JobRecord;
-      bytes += job.payload.length + job.name.length;
+      bytes += roughBytes(job);
       if (bytes > MAX_BYTES && batch.length > 0) break;
       batch.push(job);
     }
@@ -323,7 +373,8 @@ export class Replayer {
     } catch (error) {
       this.#pacing.failed();
       await this.#failedWhole(token, batch, error);
-      return this.#policy.isClosed;
+      // One that fails alone is set aside and the others go on; anything larger is cut smaller on the next pass.
+      return batch.length === 1 && this.#policy.isClosed;
     }
     const tookMs = this.#clock.monotonicMs() - startedAt;
     if (delivery.outcomes.some((outcome) => typeof outcome === 'string')) this.#pacing.answered(tookMs);
@@ -335,7 +386,7 @@ export class Replayer {
   async #failedWhole(token: string, batch: readonly JobRecord[], error: unknown): Promise<void> {
     // Only a batch of one says which job it was; until then the pacing halves it.
     const job = batch.length === 1 ? batch[0] : undefined;
-    if (job && error instanceof RedisFailure && (error.kind === 'unlisted' || error.treatment === 'caller')) {
+    if (job && error instanceof RedisFailure && isAboutTheJob(error)) {
       await this.#settleRefused(token, job, error);
     } else {
       await this.#release(token, batch);
@@ -436,7 +487,11 @@ function firstOutage(delivery: Delivery): RedisFailure | undefined {
   for (const outcome of delivery.outcomes) {
     if (typeof outcome === 'string') continue;
     const failure = sortFailure(outcome.rejected, false);
-    if (failure.treatment !== 'caller' && failure.kind !== 'unlisted') return failure;
+    if (!isAboutTheJob(failure)) return failure;
   }
   return undefined;
+}
+
+function isAboutTheJob(failure: RedisFailure): boolean {
+  return failure.kind === 'unlisted' || failure.treatment === 'caller' || failure.treatment === 'redirect';
 }

@@ -1,6 +1,6 @@
 import { ResilientQueueError } from '../errors/resilient-queue-error.js';
 import type { JobRecord } from '../job/job-record.js';
-import { queueKeys } from '../recognition/queue-keys.js';
+import { type QueueKeys, queueKeys } from '../recognition/queue-keys.js';
 import { type Delivery, type Layout, recognise } from '../recognition/recognise.js';
 import { recognitionScript } from '../recognition/recognition-script.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
@@ -40,6 +40,8 @@ export class StreamsTransport implements Transport<undefined> {
     orderingKey: false,
   };
 
+  readonly #known = new Map<string, { readonly keys: QueueKeys; readonly layout: Layout }>();
+
   check(job: JobRecord, options: undefined): void {
     if (options !== undefined) {
       throw new ResilientQueueError('options.transport: a stream has no options of its own.', {
@@ -55,8 +57,18 @@ export class StreamsTransport implements Transport<undefined> {
     jobs: readonly JobRecord[],
     context: DeliveryContext,
   ): Promise<Delivery> {
-    const keys = queueKeys(context.queue);
-    return recognise(connection, keys, layoutOf(context.queue), jobs, context.callerMs, context.witness);
+    const { keys, layout } = this.#ofQueue(context.queue);
+    return recognise(connection, keys, layout, jobs, context.callerMs, context.witness);
+  }
+
+  // Nearly always one queue: made once, not once a batch.
+  #ofQueue(queue: string): { readonly keys: QueueKeys; readonly layout: Layout } {
+    let known = this.#known.get(queue);
+    if (!known) {
+      known = { keys: queueKeys(queue), layout: layoutOf(queue) };
+      this.#known.set(queue, known);
+    }
+    return known;
   }
 }
 

@@ -9,6 +9,7 @@ import { waitFor } from '../support/wait-for.js';
 export const faults: readonly Fault[] = [
   {
     name: 'kill -9 and restart',
+    isOneOutage: true,
     lastsMs: 1800,
     async begin({ server }) {
       await server.kill();
@@ -17,6 +18,8 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'SIGSTOP for 4 s, and what was sent is executed late',
+    isOneOutage: true,
+    leavesUnknown: true,
     lastsMs: 4000,
     async begin({ server }) {
       server.pause();
@@ -25,6 +28,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'READONLY',
+    isOneOutage: true,
     lastsMs: 2000,
     async begin({ server }) {
       await server.command('REPLICAOF', '127.0.0.1', '1');
@@ -33,6 +37,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'OOM',
+    isOneOutage: true,
     lastsMs: 2000,
     async begin({ server }) {
       await server.command('CONFIG', 'SET', 'maxmemory', '1');
@@ -41,6 +46,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'NOREPLICAS',
+    isOneOutage: true,
     lastsMs: 2000,
     async begin({ server }) {
       await server.command('CONFIG', 'SET', 'min-replicas-to-write', '1');
@@ -49,6 +55,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'MISCONF (a snapshot that cannot be written)',
+    isOneOutage: true,
     lastsMs: 2000,
     async begin({ server }) {
       await mkdir(join(server.directory, 'dump.rdb'));
@@ -80,6 +87,8 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'CLIENT PAUSE WRITE',
+    isOneOutage: true,
+    leavesUnknown: true,
     lastsMs: 2000,
     async begin({ server }) {
       await server.command('CLIENT', 'PAUSE', '60000', 'WRITE');
@@ -88,6 +97,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'BUSY with a script',
+    isOneOutage: true,
     lastsMs: 2000,
     async begin({ server }) {
       const busy = new RespConnection({ port: server.port, timeoutMs: 60_000 });
@@ -188,6 +198,8 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'a black hole for 3 s',
+    isOneOutage: true,
+    leavesUnknown: true,
     lastsMs: 3000,
     async begin({ proxy }) {
       proxy.blackhole();
@@ -196,6 +208,7 @@ export const faults: readonly Fault[] = [
   },
   {
     name: '2 s latency',
+    leavesUnknown: true,
     lastsMs: 3500,
     async begin({ proxy }) {
       proxy.latency(2000);

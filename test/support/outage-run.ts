@@ -26,6 +26,10 @@ export interface Fault {
   readonly credentials?: { readonly username: string; readonly password: string };
   /** Whether jobs must have gone to the backup: most faults last longer than the deadline. @default true */
   readonly expectsBackup?: boolean;
+  /** Redis refuses or is silent from begin to end, so it is one outage: a probe that lies would make more of it. */
+  readonly isOneOutage?: boolean;
+  /** Attempts stay without an answer, so some jobs must go to the backup marked as unknown. */
+  readonly leavesUnknown?: boolean;
 }
 
 const PER_SECOND = 1000;
@@ -55,7 +59,11 @@ export async function surviveOutage(
     ...options,
   });
   const outages: string[] = [];
+  let unknown = 0;
   queue.on('outage', ({ phase, kind: what }) => outages.push(`${phase} ${what}`));
+  queue.on('backed-up', (event) => {
+    unknown += event.unknown;
+  });
   queue.on('error', () => {});
 
   const unbalanced: string[] = [];
@@ -105,6 +113,12 @@ export async function surviveOutage(
     });
     expect(summary.worstMs, told).toBeLessThan(DEADLINE_MS + TIMER_SLACK_MS);
     if (fault.expectsBackup ?? true) expect(summary.backedUp, told).toBeGreaterThan(0);
+    if (fault.isOneOutage)
+      expect(
+        outages.map((text) => text.split(' ')[0]),
+        told,
+      ).toEqual(['started', 'ended']);
+    if (fault.leavesUnknown) expect(unknown, told).toBeGreaterThan(0);
     expect(unbalanced, told).toEqual([]);
     const { totals, backup } = queue.health();
     expect(totals, told).toMatchObject({
