@@ -66,7 +66,10 @@ export interface BackupStore {
    * the first to be forgotten), because the holder may die after it has sent them.
    */
   lease(queue: string, limit: number, leaseMs: number): Promise<Lease | undefined>;
-  /** Jobs that are surely delivered are gone. Ids already gone are no error. */
+  /**
+   * Jobs that are surely delivered (or expired) are gone. Ids already gone are no error. With an outdated token nothing need
+   * change: whoever holds the job now will find it delivered.
+   */
   acknowledge(token: string, ids: readonly string[]): Promise<void>;
   /** Back, at their old place. An outdated token changes nothing. */
   release(token: string, ids: readonly string[]): Promise<void>;

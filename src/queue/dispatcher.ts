@@ -106,7 +106,8 @@ export class Dispatcher {
       const goOn = () => !batch.isOver && this.#policy.isClosed;
       if (!this.#gateway.isReady) {
         this.#armDeadline(batch);
-        if (await untilReady(this.#gateway, this.#clock, leftMs, goOn, false)) continue;
+        // It ends just before the deadline, so that the breaker is open when these jobs are seen in the backup.
+        if (await untilReady(this.#gateway, this.#clock, leftMs - MIN_ATTEMPT_MS, goOn, false)) continue;
         batch.failure ??= stayedAway();
         // A batch that came late to the gap has not seen whether it outlasts a deadline.
         if (leftMs < this.#deadlineMs / 2) throw new GivenUp();

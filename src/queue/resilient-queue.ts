@@ -507,7 +507,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #onFailure(failure: RedisFailure): void {
     // An outage has its own event; what a person must mend is told even without one.
-    if (failure.kind === 'auth' || failure.treatment === 'caller') this.#alarm(failure.kind, failure);
+    const isForAPerson =
+      failure.kind === 'auth' ||
+      failure.kind === 'unlisted' ||
+      failure.treatment === 'caller' ||
+      failure.treatment === 'redirect';
+    if (isForAPerson) this.#alarm(failure.kind, failure);
   }
 
   #alarm(kind: ErrorEvent['kind'], error: Error): void {
