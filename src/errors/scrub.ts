@@ -10,6 +10,7 @@ const quotedArguments = /,? with args beginning with:.*$/s;
 /** Text fit for an error, event or log: without addresses, URLs and quoted arguments, at most 300 characters. */
 export function scrub(text: string): string {
   return text
+    .slice(0, 1000)
     .replace(quotedArguments, '')
     .replace(url, '<url>')
     .replace(lookup, '$1 <host>')

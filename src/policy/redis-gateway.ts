@@ -123,6 +123,12 @@ export class RedisGateway {
     await within(this.#clock, timeoutMs, work).catch(() => {});
   }
 
+  /** Somebody waited for an answer for as long as he could. */
+  noAnswer(): void {
+    this.#sight.reachable = false;
+    this.#sight.writable = false;
+  }
+
   /** Remembers an `error` event of the client: for some failures (a wrong password) it is the only sign. */
   heard(error: unknown): void {
     const failure = sortFailure(error, false);

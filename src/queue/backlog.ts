@@ -4,6 +4,11 @@ import { recordBytes } from '../backup/record-bytes.js';
 import type { Clock } from '../clock/clock.js';
 import type { JobRecord } from '../job/job-record.js';
 
+/** The store's own figures, and how many jobs fewer they are than was thought. */
+export interface Figures extends BackupStats {
+  readonly missing: number;
+}
+
 /**
  * What the store holds, as far as this process knows: kept up to date by what it does itself, and put right by the store's
  * own figures whenever nothing of its own is under way.
@@ -20,7 +25,7 @@ export class Backlog {
   #hasBytes = false;
   /** Counts changes: figures that were asked for before one are out of date. */
   #changes = 0;
-  #looking: Promise<BackupStats | undefined> | undefined;
+  #looking: Promise<Figures | undefined> | undefined;
   readonly #store: BackupStore;
   readonly #queue: string;
   readonly #clock: Clock;
@@ -59,14 +64,14 @@ export class Backlog {
   }
 
   /** Asks the store. Resolves with its figures; undefined when it did not answer, or they are out of date already. */
-  look(isAtRest: () => boolean): Promise<BackupStats | undefined> {
+  look(isAtRest: () => boolean): Promise<Figures | undefined> {
     this.#looking ??= this.#look(isAtRest).finally(() => {
       this.#looking = undefined;
     });
     return this.#looking;
   }
 
-  async #look(isAtRest: () => boolean): Promise<BackupStats | undefined> {
+  async #look(isAtRest: () => boolean): Promise<Figures | undefined> {
     const changes = this.#changes;
     let stats: BackupStats;
     try {
@@ -82,12 +87,13 @@ export class Backlog {
       if (this.pending > 0 && stats.oldestAt !== undefined) this.oldestAt = stats.oldestAt;
       return undefined;
     }
+    const missing = Math.max(0, this.pending - stats.pending);
     this.pending = stats.pending;
     this.unknown = stats.unknown;
     this.parked = stats.parked;
     this.oldestAt = stats.oldestAt;
     this.#hasBytes = stats.bytes !== undefined;
     this.bytes = stats.bytes ?? this.bytes;
-    return stats;
+    return { ...stats, missing };
   }
 }

@@ -27,7 +27,12 @@ export interface BackupWriterListener {
     records: readonly JobRecord[],
     outcomes: readonly AppendOutcome[],
   ): void;
-  onRejected(jobs: readonly PendingJob[], error: (job: PendingJob) => ResilientQueueError): void;
+  /** `isStoreUnsure`: it may have kept them all the same. */
+  onRejected(
+    jobs: readonly PendingJob[],
+    error: (job: PendingJob) => ResilientQueueError,
+    isStoreUnsure: boolean,
+  ): void;
   /** The store kept jobs after their callers had been told that it did not answer. */
   onAppendedLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void;
   /** The store failed, hung, or works again. */
@@ -226,24 +231,32 @@ export class BackupWriter {
   }
 
   #reject(entries: readonly Entry[], storeError: Error, isUnknown: boolean): void {
-    this.#rejectEach(entries, ({ job, failure }) => {
-      const causes = failure ? [failure, storeError] : [storeError];
-      return new ResilientQueueError(
-        `Neither Redis (${failure?.kind ?? 'circuit open'}) nor the backup store took the job. ${advice(job, isUnknown)}`,
-        {
-          code: 'UNAVAILABLE',
-          fate: isUnknown ? 'unknown' : job.fate,
-          jobId: job.record.id,
-          cause: new AggregateError(causes, 'What Redis and the backup store said'),
-        },
-      );
-    });
+    this.#rejectEach(
+      entries,
+      ({ job, failure }) => {
+        const causes = failure ? [failure, storeError] : [storeError];
+        return new ResilientQueueError(
+          `Neither Redis (${failure?.kind ?? 'circuit open'}) nor the backup store took the job. ${advice(job, isUnknown)}`,
+          {
+            code: 'UNAVAILABLE',
+            fate: isUnknown ? 'unknown' : job.fate,
+            jobId: job.record.id,
+            cause: new AggregateError(causes, 'What Redis and the backup store said'),
+          },
+        );
+      },
+      isUnknown,
+    );
   }
 
-  #rejectEach(entries: readonly Entry[], makeError: (entry: Entry) => ResilientQueueError): void {
+  #rejectEach(
+    entries: readonly Entry[],
+    makeError: (entry: Entry) => ResilientQueueError,
+    isStoreUnsure = false,
+  ): void {
     const open = new Map(entries.filter((e) => !e.job.isSettled).map((e) => [e.job, e] as const));
     if (open.size === 0) return;
-    this.#listener.onRejected([...open.keys()], (job) => makeError(open.get(job) as Entry));
+    this.#listener.onRejected([...open.keys()], (job) => makeError(open.get(job) as Entry), isStoreUnsure);
   }
 
   /** Bounds the wait of the jobs in line. */

@@ -65,7 +65,10 @@ export class Dispatcher {
   /** Resolves when no attempt at `jobs` will be begun any more; never rejects. */
   async send(jobs: PendingJob[]): Promise<void> {
     if (!this.#policy.isClosed) {
-      this.#listener.onDiverted(jobs, undefined);
+      this.#listener.onDiverted(
+        jobs,
+        this.#policy.state === 'isolated' ? undefined : this.#policy.lastFailure,
+      );
       return;
     }
     const oldest = jobs[0] as PendingJob;

@@ -25,7 +25,7 @@ export class Emitter {
       throw new TypeError(`The listener of '${name}' must be a function, got ${typeof listener}.`);
     }
     const wrapped: Wrapped = (event) => {
-      if (once) this.off(name, listener);
+      if (once) this.#remove(name, listener, wrapped);
       try {
         const result = listener(event as QueueEvents[N]);
         if (isThenable(result)) result.then(undefined, (error) => this.#failed(name, error));
@@ -42,12 +42,8 @@ export class Emitter {
   }
 
   off<N extends Name>(name: N, listener: Listener<N>): void {
-    const byListener = this.#wrapped.get(name);
-    const list = byListener?.get(listener);
-    const wrapped = list?.pop();
-    if (!wrapped) return;
-    if (list?.length === 0) byListener?.delete(listener);
-    this.#inner.off(name, wrapped);
+    const wrapped = this.#wrapped.get(name)?.get(listener)?.at(-1);
+    if (wrapped) this.#remove(name, listener, wrapped);
   }
 
   emit<N extends Name>(name: N, event: QueueEvents[N]): void {
@@ -57,6 +53,14 @@ export class Emitter {
   clear(): void {
     this.#inner.removeAllListeners();
     this.#wrapped.clear();
+  }
+
+  #remove(name: Name, listener: unknown, wrapped: Wrapped): void {
+    const byListener = this.#wrapped.get(name);
+    const left = byListener?.get(listener)?.filter((other) => other !== wrapped) ?? [];
+    if (left.length > 0) byListener?.set(listener, left);
+    else byListener?.delete(listener);
+    this.#inner.off(name, wrapped);
   }
 
   #failed(name: Name, thrown: unknown): void {

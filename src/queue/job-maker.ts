@@ -130,10 +130,13 @@ export class JobMaker {
 }
 
 function checkHeaders(headers: unknown): void {
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
-    throw unsupported('options.headers', 'must be an object of strings');
+  const prototype =
+    typeof headers === 'object' && headers !== null ? Object.getPrototypeOf(headers) : undefined;
+  // A Map, or the Headers of fetch, has nothing of its own to lay down.
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw unsupported('options.headers', 'must be a plain object of strings');
   }
-  for (const value of Object.values(headers)) {
+  for (const value of Object.values(headers as object)) {
     if (typeof value !== 'string') throw unsupported('options.headers', 'must have only strings as values');
   }
 }

@@ -69,6 +69,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   readonly #writer: BackupWriter;
   readonly #replayer: Replayer;
   readonly #unlisten: () => void;
+  /** Jobs that a store did not say it kept, nor that it did not. */
+  readonly #perhapsKept = new Set<string>();
   readonly #alarms = new Map<string, number>();
   /** Resolves when the store has said what it holds from before. */
   readonly #opened: Promise<void>;
@@ -141,7 +143,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       held: () => ({ jobs: this.#backlog.pending, bytes: this.#backlog.bytes }),
       onAppended: (jobs, records, outcomes) => this.#onAppended(jobs, records, outcomes),
       onAppendedLate: (records, outcomes) => this.#onAppendedLate(records, outcomes),
-      onRejected: (jobs, error) => this.#onRejected(jobs, error),
+      onRejected: (jobs, error, isStoreUnsure) => this.#onRejected(jobs, error, isStoreUnsure),
       onStore: (isWell, error) => this.#onStore(isWell, error),
     });
     this.#replayer = new Replayer(
@@ -155,6 +157,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         isLiveBusy: () => this.#batcher.isBusy,
         onDelivered: (jobs, recognised) => this.#onReplayed(jobs, recognised),
         onParked: (job, reason, text) => {
+          this.#inheritIfKept(job.id);
           this.#books.parked += 1;
           this.#books.pending -= 1;
           this.#backlog.parkedOne(job);
@@ -225,6 +228,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
    */
   async enqueueMany(jobs: readonly JobInput<Jobs, T>[]): Promise<Receipt[]> {
     this.#checkOpen();
+    const isList = Array.isArray(jobs) && jobs.every((job) => typeof job === 'object' && job !== null);
+    if (!isList) {
+      const expected = 'enqueueMany() takes an array of { name, payload?, options? }.';
+      throw new ResilientQueueError(expected, { code: 'OPTION_UNSUPPORTED', fate: 'not-delivered' });
+    }
     const records = jobs.map(({ name, payload, options }) => this.#make(name, payload, options));
     const begun = records.map((record, i) => this.#begin(record, jobs[i]?.options));
     for (const job of begun) this.#batcher.add(job);
@@ -287,7 +295,10 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         background: false,
         signal: signal?.aborted ? signal : over.signal,
       });
-      await Promise.race([Promise.all([this.#prober.probe(), this.#look()]), time]);
+      const probed = this.#prober.probe().then(() => true);
+      const isAnswered = await Promise.race([probed, time]);
+      if (!isAnswered && !over.signal.aborted && !signal?.aborted) this.#gateway.noAnswer();
+      await Promise.race([this.#look(), time]);
     } finally {
       over.abort();
       signal?.removeEventListener('abort', end);
@@ -446,6 +457,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #onAppendedLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void {
     records.forEach((record, i) => {
+      this.#perhapsKept.delete(record.id);
       if (outcomes[i] === 'present') return;
       this.#books.inherited += 1;
       this.#keep(record, outcomes[i]);
@@ -466,23 +478,42 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#emitDropped(record, 'superseded');
   }
 
-  #onRejected(jobs: readonly PendingJob[], error: (job: PendingJob) => ResilientQueueError): void {
+  #onRejected(
+    jobs: readonly PendingJob[],
+    error: (job: PendingJob) => ResilientQueueError,
+    isStoreUnsure: boolean,
+  ): void {
     for (const job of jobs) job.reject(error(job));
+    if (isStoreUnsure) for (const job of jobs) this.#perhapsKept.add(job.record.id);
     if (this.#outage) this.#outage.rejected += jobs.length;
     this.#countRejected(jobs.length);
     this.#refreshStatus();
   }
 
   #onReplayed(jobs: readonly JobRecord[], recognised: number): void {
-    const books = this.#books;
-    books.delivered += jobs.length;
-    books.recognised += recognised;
-    books.pending -= jobs.length;
-    for (const job of jobs) this.#backlog.removed(job);
+    for (const job of jobs) {
+      this.#inheritIfKept(job.id);
+      this.#backlog.removed(job);
+    }
+    this.#countReplayed(jobs.length, recognised);
+  }
+
+  #countReplayed(jobs: number, recognised: number): void {
+    this.#books.delivered += jobs;
+    this.#books.recognised += recognised;
+    this.#books.pending -= jobs;
     this.#refreshStatus();
   }
 
+  /** The store had kept a job of which its caller was told that this is unknown. */
+  #inheritIfKept(id: string): void {
+    if (!this.#perhapsKept.delete(id)) return;
+    this.#books.inherited += 1;
+    this.#books.pending += 1;
+  }
+
   #onDropped(job: JobRecord, reason: DroppedEvent['reason']): void {
+    this.#inheritIfKept(job.id);
     this.#books.pending -= 1;
     this.#books.dropped += 1;
     this.#emitDropped(job, reason);
@@ -603,6 +634,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   async #look(): Promise<void> {
     const stats = await this.#backlog.look(() => !this.#writer.isAppending && !this.#replayer.isActive);
     if (stats && this.#policy.isClosed) this.#backlog.isStoreWell = true;
+    if (stats && stats.missing > 0) this.#countReplayed(this.#replayer.confirm(stats.missing), 0);
     if (stats && !this.#inheritanceKnown) {
       this.#inheritanceKnown = true;
       const inherited = Math.max(0, stats.pending - this.#books.pending);
@@ -623,6 +655,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     if (left.length > 0) this.#writer.add(left, this.#policy.lastFailure);
     // Every job is in the store's hands now, which has its own deadline.
     await this.#allSettled();
+    // Redis may be back without the breaker knowing yet.
+    if (this.#backlog.pending > 0 && this.#breaker === 'open') await this.#prober.probe();
     const leftMs = endsAt - clock.monotonicMs();
     if (leftMs > 0 && this.#policy.isClosed && this.#backlog.pending > 0) {
       const over = new AbortController();

@@ -21,7 +21,8 @@ import { makeScript, type Script } from './script.js';
  * - The witness is read before anything is written: afterwards this batch's own bits would hide a hole.
  * - The bit comes first and is taken back on an error. Last, a refused SETBIT doubles the job; first and kept, the job is
  *   lost as a duplicate. Nothing is raised once something is written.
- * - An own marker without the bit is not a delivery: it may be left from a refused write.
+ * - A marker is taken back by an empty one that expires: that needs no other right than writing it did, and until it is gone
+ *   nobody takes it for a job's. An own marker without the bit is not a delivery either.
  * - The bitmaps have no expiry: eviction takes just those keys that have one.
  */
 export function recognitionScript(lay: string, plain: number, full: number): Script {
@@ -63,7 +64,7 @@ while ARGV[at] do
         local holder = redis.pcall('GET', held)
         if type(holder) == 'table' then
           failed = holder
-        elseif holder and holder ~= delivery then
+        elseif holder and holder ~= '' and holder ~= delivery then
           local bit = redis.pcall('GETBIT', seen, offset)
           if type(bit) == 'table' then failed = bit else other = bit == 0 end
         end
@@ -87,7 +88,7 @@ while ARGV[at] do
         end
         if type(answer) == 'table' and answer.err then
           redis.pcall('SETBIT', seen, offset, 0)
-          if held then redis.pcall('SET', held, delivery, 'PX', 1) end
+          if held then redis.pcall('SET', held, '', 'PX', 1) end
           refuse(answer)
         else
           letters[#letters + 1] = 'l'

@@ -1,3 +1,4 @@
+import { scrub } from '../errors/scrub.js';
 import { adoptClient } from './connect.js';
 import type { Argument, ConnectionHints, RedisConnection } from './redis-connection.js';
 
@@ -57,7 +58,8 @@ export class FactoryConnection implements RedisConnection {
         throw new TypeError('The factory given as `redis` returned no ioredis or node-redis client.');
       this.#changeOver(next);
     } catch (error) {
-      const failure = new Error('The function given as `redis` failed.', { cause: error });
+      const why = error instanceof Error ? error.message : `it threw a ${typeof error}`;
+      const failure = new Error(`The function given as \`redis\` failed: ${scrub(why)}`);
       failure.name = 'ClientFactoryError';
       for (const hints of this.#listeners) hints.error(failure);
     } finally {

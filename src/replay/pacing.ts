@@ -28,6 +28,12 @@ export class Pacing {
     return this.#jobs;
   }
 
+  /** A replay begins: slowly again, and not larger than what failed last. */
+  begin(): void {
+    this.#jobs = Math.min(FIRST_BATCH, this.#jobs);
+    this.#idlePasses = 0;
+  }
+
   /** A batch was answered after `tookMs`. */
   answered(tookMs: number): void {
     if (tookMs > this.#slowMs) this.#halve();

@@ -9,8 +9,8 @@ import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
 import { Pacing } from './pacing.js';
 import { type ParkReason, triage } from './triage.js';
 
-/** Replays of a job that end in an error nobody knows, after which it is parked. */
-const MAX_UNLISTED = 5;
+/** Replays of a job that fail for a reason of its own, after which it is parked. */
+const MAX_REFUSALS = 5;
 const MAX_BYTES = 1024 * 1024;
 const PROGRESS_EVERY_MS = 1000;
 /** After a pass without progress nobody can make the next one come sooner. */
@@ -98,8 +98,10 @@ export class Replayer {
   readonly #options: ReplayerOptions;
   readonly #counts: Counts = { replayed: 0, recognised: 0, parked: 0, dropped: 0 };
   /** Jobs that failed for a reason of their own, by delivery id. */
-  readonly #troubled = new Map<string, { refusals: number; deliveriesBefore: number }>();
-  #pacing: Pacing;
+  readonly #troubled = new Map<string, { refusals: number; deliveries: number }>();
+  /** Delivered, but the store did not say that it took the acknowledgement; by delivery id. */
+  readonly #unconfirmed = new Set<string>();
+  readonly #pacing: Pacing;
   #running: Promise<void> | undefined;
   /** Those who wait for `replay()`. */
   readonly #callers = new Set<() => void>();
@@ -130,7 +132,7 @@ export class Replayer {
     this.#clock = clock;
     this.#listener = listener;
     this.#options = options;
-    this.#pacing = this.#newPacing();
+    this.#pacing = new Pacing(options.batchSize, options.attemptTimeoutMs / 2);
   }
 
   get progress(): ReplayProgress {
@@ -224,6 +226,21 @@ export class Replayer {
     );
   }
 
+  /**
+   * The store holds so many jobs fewer than was thought: those whose acknowledgement had no answer took effect. Returns how
+   * many of them there are.
+   */
+  confirm(missing: number): number {
+    let confirmed = 0;
+    for (const delivery of this.#unconfirmed) {
+      if (confirmed === missing) break;
+      this.#unconfirmed.delete(delivery);
+      confirmed += 1;
+    }
+    this.#counts.replayed += confirmed;
+    return confirmed;
+  }
+
   /** Ends after the batch that is under way. */
   async stop(): Promise<void> {
     this.#isStopped = true;
@@ -258,7 +275,7 @@ export class Replayer {
     this.#replayedBefore = this.#moved;
     this.#toldAt = this.#clock.monotonicMs();
     this.#rate = { at: this.#toldAt, moved: this.#moved, perSecond: 0 };
-    this.#pacing = this.#newPacing();
+    this.#pacing.begin();
     // The caller sets #running first, so that `started` already says active.
     await undefined;
     while (this.#canRun && (this.#options.auto || this.#callers.size > 0)) {
@@ -413,8 +430,12 @@ export class Replayer {
     });
     if (delivered.length > 0) {
       const ids = delivered.map((job) => job.id);
+      for (const job of delivered) this.#unconfirmed.add(job.delivery);
       await this.#call(this.#store.acknowledge(token, ids));
-      for (const job of delivered) this.#troubled.delete(job.delivery);
+      for (const job of delivered) {
+        this.#unconfirmed.delete(job.delivery);
+        this.#troubled.delete(job.delivery);
+      }
       this.#counts.recognised += recognised;
       this.#counts.replayed += delivered.length - recognised;
       this.#listener.onDelivered(delivered, recognised);
@@ -423,21 +444,19 @@ export class Replayer {
   }
 
   /**
-   * A refused job is parked when the fault is its own: Redis has taken others since. While it takes none (rights were
-   * withdrawn, the key has the wrong type), everything waits, and each refusal is reported.
+   * A refused job is parked when the fault is its own: again and again, while Redis takes others in between. While it takes
+   * none (rights were withdrawn, the key has the wrong type), everything waits, and the refusal is reported. An error that
+   * nobody listed counts by itself.
    */
   async #settleRefused(token: string, job: JobRecord, failure: RedisFailure): Promise<void> {
-    const trouble = this.#troubled.get(job.delivery) ?? {
-      refusals: 0,
-      deliveriesBefore: this.#gateway.deliveries,
-    };
-    trouble.refusals += 1;
+    const { deliveries } = this.#gateway;
+    const trouble = this.#troubled.get(job.delivery) ?? { refusals: 0, deliveries };
+    // Rights may be taken, given back and taken again: one delivery in between proves little.
+    const counts = failure.kind === 'unlisted' || trouble.refusals === 0 || deliveries > trouble.deliveries;
+    if (counts) trouble.refusals += 1;
+    trouble.deliveries = deliveries;
     this.#troubled.set(job.delivery, trouble);
-    const isItsOwn =
-      failure.kind === 'unlisted'
-        ? trouble.refusals >= MAX_UNLISTED
-        : this.#gateway.deliveries > trouble.deliveriesBefore;
-    if (isItsOwn) {
+    if (trouble.refusals >= MAX_REFUSALS) {
       this.#troubled.delete(job.delivery);
       const reason = failure.kind === 'unlisted' ? 'unlisted-error' : 'rejected';
       await this.#park(token, job, reason, failure.message);
@@ -459,10 +478,6 @@ export class Replayer {
 
   #call<T>(work: Promise<T>): Promise<T> {
     return boundedCall(this.#clock, this.#options.backupDeadlineMs, work);
-  }
-
-  #newPacing(): Pacing {
-    return new Pacing(this.#options.batchSize, this.#options.attemptTimeoutMs / 2);
   }
 
   #tellProgress(): void {
