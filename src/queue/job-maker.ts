@@ -85,7 +85,7 @@ export class JobMaker {
       throw unsupported('options', 'must be an object');
     }
     for (const option of Object.keys(options)) {
-      if (!(option in knownOptions)) {
+      if (!Object.hasOwn(knownOptions, option)) {
         throw unsupported(
           `options.${option}`,
           `is no option; there are ${Object.keys(knownOptions).join(', ')}`,
@@ -115,7 +115,7 @@ export class JobMaker {
       throw unsupported('options.expiresAt', 'must be in the future');
     }
     return {
-      ...(headers !== undefined && { headers: { ...headers } }),
+      ...(headers !== undefined && Object.keys(headers).length > 0 && { headers: { ...headers } }),
       ...(runAt !== undefined && { runAt: instant('runAt', runAt) }),
       ...(expiry !== undefined && { expiresAt: expiry }),
       ...(orderingKey !== undefined && { orderingKey }),
@@ -130,13 +130,11 @@ export class JobMaker {
 }
 
 function checkHeaders(headers: unknown): void {
-  const prototype =
-    typeof headers === 'object' && headers !== null ? Object.getPrototypeOf(headers) : undefined;
   // A Map, or the Headers of fetch, has nothing of its own to lay down.
-  if (prototype !== Object.prototype && prototype !== null) {
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) {
     throw unsupported('options.headers', 'must be a plain object of strings');
   }
-  for (const value of Object.values(headers as object)) {
+  for (const value of Object.values(headers)) {
     if (typeof value !== 'string') throw unsupported('options.headers', 'must have only strings as values');
   }
 }

@@ -220,7 +220,7 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
 
 /** Throws unless `timeoutMs` is one that timers can keep. */
 export function checkTimeout(timeoutMs: unknown): void {
-  integer('timeoutMs', timeoutMs, 0, 1, 2 ** 31 - 1);
+  integer('timeoutMs', timeoutMs, 0, 0, 2 ** 31 - 1);
 }
 
 function checkKnown(name: string, options: Readonly<Record<string, unknown>>): void {
@@ -232,7 +232,7 @@ function checkKnown(name: string, options: Readonly<Record<string, unknown>>): v
   if (isLater) {
     throw new RangeError(`Option "${name}": ${describe(value)} is not available in this release.`);
   }
-  if (!(name in known)) {
+  if (!Object.hasOwn(known, name)) {
     throw new TypeError(`Unknown option "${name}"; the options are ${Object.keys(known).join(', ')}.`);
   }
 }
@@ -344,8 +344,8 @@ function method(option: string, value: unknown, name: string): void {
 /** What was given, without what it holds: a client's options have a password in them. */
 function describe(value: unknown): string {
   if (value === null) return 'null';
-  // A string may be a URL with a password in it.
-  if (typeof value === 'string') return value === '' ? 'an empty string' : 'a string';
+  // A string may be a URL with a password in it; a plain word is none.
+  if (typeof value === 'string') return /^[\w-]{0,20}$/.test(value) ? JSON.stringify(value) : 'a string';
   if (typeof value === 'object') return `an object (${value.constructor?.name ?? 'without prototype'})`;
   if (typeof value === 'function') return 'a function';
   return String(value);

@@ -339,7 +339,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
    * @param options `timeoutMs` defaults to 10,000.
    */
   close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<{ pending: number }> {
-    if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+    try {
+      if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
     return this.#closing;
   }

@@ -53,6 +53,8 @@ export class FactoryConnection implements RedisConnection {
     if (this.#making || this.#destroyed) return;
     this.#making = true;
     try {
+      // Whoever made the queue has its listeners on by then.
+      await undefined;
       const next = adoptClient(await this.#factory());
       if (!next)
         throw new TypeError('The factory given as `redis` returned no ioredis or node-redis client.');
