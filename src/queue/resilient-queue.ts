@@ -11,7 +11,7 @@ import type { JobRecord } from '../job/job-record.js';
 import { type BreakerState, type IsolationHandle, RedisPolicy } from '../policy/default-policy.js';
 import { type CallContext, guardedCall } from '../policy/guarded-call.js';
 import type { FailureKind, RedisFailure } from '../policy/outage.js';
-import { Prober } from '../policy/prober.js';
+import { Prober, untilReady } from '../policy/prober.js';
 import { RedisGateway } from '../policy/redis-gateway.js';
 import { DeliveryIds } from '../recognition/delivery-id.js';
 import type { DeliveryOutcome } from '../recognition/recognise.js';
@@ -252,6 +252,9 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   ): Promise<ReplayResult> {
     this.#checkOpen();
     await this.#opened;
+    // A client that is just connecting, or for a moment away, is waited for like in enqueue().
+    const { clock, deadlineMs } = this.#options;
+    await untilReady(this.#gateway, clock, deadlineMs, () => !options.signal?.aborted, false);
     if (this.#breaker === 'open' || this.#breaker === 'half-open') await this.#prober.probe();
     await this.#look();
     return this.#replayer.replay(options.signal, options.onProgress);
