@@ -118,7 +118,7 @@ export class Dispatcher {
       }
       const jobs = batch.open();
       if (leftMs < MIN_ATTEMPT_MS || jobs.length === 0) throw new GivenUp();
-      const failure = await this.#try(batch, jobs, leftMs);
+      const failure = await this.#try(jobs, leftMs);
       if (failure === undefined) return;
       batch.failure = failure;
       this.#armDeadline(batch);
@@ -130,7 +130,7 @@ export class Dispatcher {
   }
 
   /** One delivery. Resolves with the failure that leaves jobs open, undefined when every job has its answer. */
-  async #try(_batch: Batch, jobs: PendingJob[], leftMs: number): Promise<RedisFailure | undefined> {
+  async #try(jobs: PendingJob[], leftMs: number): Promise<RedisFailure | undefined> {
     const isLarge = jobs.length === 1 && (jobs[0] as PendingJob).record.payload.length >= LARGE_BYTES;
     const timeoutMs = isLarge ? leftMs : Math.min(this.#attemptTimeoutMs, leftMs);
     const records: JobRecord[] = new Array(jobs.length);
