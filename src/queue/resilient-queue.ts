@@ -336,7 +336,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   /**
    * Takes no more jobs, waits for those under way (what stays unknown goes to the backup), replays once more if Redis is up,
    * and lets go of store and client: the last queue of a store closes it; a client of yours is left as it is. Resolves, when
-   * every promise has settled, with how many jobs still wait in the backup. Those in a memory backup are lost then, each with
+   * every `enqueue()` has settled, with how many jobs still wait in the backup. Those in a memory backup are lost then, each with
    * a `dropped` event. Takes about `timeoutMs` at most, and what the store needs for its last appends.
    *
    * @param options `timeoutMs` defaults to 10,000.
@@ -676,12 +676,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#unlisten();
     const pending = this.#backlog.pending;
     const last = leaveStore(backup, this.name);
-    try {
-      if (last.ofName && backup.durability === 'memory') await this.#giveUpBacklog();
-      if (last.ofAll) await boundedCall(clock, backupDeadlineMs, backup.close());
-    } catch (error) {
-      this.#alarm('backup', scrubbed(error));
-    }
+    const failed = (error: unknown) => this.#alarm('backup', scrubbed(error));
+    if (last.ofName && backup.durability === 'memory') await this.#giveUpBacklog().catch(failed);
+    // An async function, because a store may also throw before it returns a promise.
+    const close = async () => backup.close();
+    if (last.ofAll) await boundedCall(clock, backupDeadlineMs, close()).catch(failed);
     if (connection instanceof FactoryConnection) connection.destroy();
     this.#emitter.clear();
     return { pending };
