@@ -42,6 +42,8 @@ import { joinStore, leaveStore } from './store-users.js';
 const CLOSE_TIMEOUT_MS = 10_000;
 /** An error that goes on is told again, but not at the rate of the jobs it hits. */
 const ALARM_EVERY_MS = 10_000;
+/** Beyond it `totals` may misplace jobs of a store that never says what it kept. */
+const MAX_PERHAPS_KEPT = 100_000;
 
 /**
  * A queue in front of Redis that takes jobs also while Redis does not.
@@ -447,6 +449,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         continue;
       }
       this.#books.accepted += 1;
+      // It was not here: a caller who was told "unknown" has come again.
+      this.#perhapsKept.delete(record.id);
       this.#keep(record, outcomes[i]);
       if (record.fate === 'unknown') unknown += 1;
       ids.push(record.id);
@@ -491,7 +495,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     isStoreUnsure: boolean,
   ): void {
     for (const job of jobs) job.reject(error(job));
-    if (isStoreUnsure) for (const job of jobs) this.#perhapsKept.add(job.record.id);
+    if (isStoreUnsure) for (const job of jobs) this.#doubt(job.record.id);
     if (this.#outage) this.#outage.rejected += jobs.length;
     this.#countRejected(jobs.length);
     this.#refreshStatus();
@@ -510,6 +514,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#books.recognised += recognised;
     this.#books.pending -= jobs;
     this.#refreshStatus();
+  }
+
+  #doubt(id: string): void {
+    const [oldest] = this.#perhapsKept;
+    if (oldest !== undefined && this.#perhapsKept.size >= MAX_PERHAPS_KEPT) this.#perhapsKept.delete(oldest);
+    this.#perhapsKept.add(id);
   }
 
   /** The store had kept a job of which its caller was told that this is unknown. */
@@ -569,7 +579,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     if (state === 'closed') this.#endOutage();
     if (state === 'open' || state === 'isolated') {
       const waiting = this.#batcher.takeAll();
-      if (waiting.length > 0) this.#writer.add(waiting, this.#policy.lastFailure);
+      if (waiting.length > 0) this.#writer.add(waiting, this.#reason);
     }
     this.#emitter.emit('breaker', { queue: this.name, state, previous });
     this.#refreshStatus();
@@ -577,6 +587,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       this.#replayer.wake();
       if (!this.#gateway.isReady) this.#prober.watch();
     }
+  }
+
+  /** Why Redis is not asked; undefined where that is nobody's failure. */
+  get #reason(): RedisFailure | undefined {
+    return this.#breaker === 'open' ? this.#policy.lastFailure : undefined;
   }
 
   #startOutage(): void {
@@ -659,7 +674,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     await Promise.race([this.#allSettled(), time]);
     settled.abort();
     const left = [...this.#batcher.takeAll(), ...this.#dispatcher.abandon()];
-    if (left.length > 0) this.#writer.add(left, this.#policy.lastFailure);
+    if (left.length > 0) this.#writer.add(left, this.#reason);
     // Every job is in the store's hands now, which has its own deadline.
     await this.#allSettled();
     // Redis may be back without the breaker knowing yet.

@@ -403,3 +403,23 @@ it('closes although the store hangs in everything', async () => {
   expect(await late).toHaveLength(5);
   await server.stop();
 });
+
+it('keeps its books when a store kept nothing, did not know, and the caller came again', async () => {
+  await using setup = await setUp();
+  const { server, store, queue } = setup;
+  await server.kill();
+  await enqueue(setup, 1, 'opens-the-breaker');
+  const append = store.inner.append.bind(store.inner);
+  store.inner.append = async () => {
+    throw Object.assign(new Error('connection lost before commit'), { fate: 'unknown' });
+  };
+  const errors = await enqueue(setup, 5, 'unsure');
+  expect(errors).toHaveLength(5);
+  store.inner.append = append;
+  for (const { jobId: id } of errors) await setup.ledger.track(id, queue.enqueue('job', 'again', { id }));
+  expect(queue.health().totals).toMatchObject({ inherited: 0, rejected: 5 });
+  await restart(server);
+  await waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
+  expect(queue.health().totals).toMatchObject({ inherited: 0, pending: 0 });
+  await expectAllDelivered(setup, 2 + 5);
+});
