@@ -89,7 +89,7 @@ export class RedisPolicy {
     return this.#breaker.state === CircuitState.Closed;
   }
 
-  /** Why the breaker last opened. */
+  /** The last failure that the breaker was told of. */
   get lastFailure(): RedisFailure | undefined {
     return this.#lastFailure;
   }

@@ -90,6 +90,7 @@ export class Prober {
     } else if (this.#policy.state !== 'half-open') {
       this.#clearTimer();
       this.#delayMs = this.#options.probeAfterMs;
+      this.#hinted = false;
     }
   }
 

@@ -318,9 +318,10 @@ export class Replayer {
 
   async #replayLease(lease: Lease): Promise<void> {
     const leasedAt = this.#clock.monotonicMs();
-    const toSend = await this.#sift(lease);
+    let toSend = lease.jobs;
     let next = 0;
     try {
+      toSend = await this.#sift(lease);
       while (next < toSend.length) {
         const isLeaseOld = this.#clock.monotonicMs() - leasedAt > this.#options.leaseMs / 2;
         if (isLeaseOld || !this.#canRun) break;
