@@ -41,6 +41,7 @@ export type { Enqueuer, JobInput, PayloadAndOptions, UntypedJobs } from './queue
 export type { BreakerOptions, QueueOptions, RedisClient } from './queue/options.js';
 export type { Receipt } from './queue/receipt.js';
 export { ResilientQueue } from './queue/resilient-queue.js';
+export type { LossWindowOptions } from './recognition/loss-window.js';
 export type { Delivery, DeliveryOutcome } from './recognition/recognise.js';
 export type { Argument, ConnectionHints, RedisConnection } from './redis/redis-connection.js';
 export type { ReplayOptions, ReplayProgress, ReplayResult } from './replay/replayer.js';

@@ -61,12 +61,16 @@ export interface DroppedEvent {
   readonly reason: 'expired' | 'superseded' | 'closed';
 }
 
-/** Redis had lost jobs that it had acknowledged. */
+/** Redis had lost writes that it had acknowledged: a failover, a restart without persistence, a FLUSHALL. */
 export interface RedisDataLossEvent {
   readonly queue: string;
+  /** Jobs that were remembered when the loss was found: some of them, or all, were lost. */
+  readonly remembered: number;
+  /** Of these, lost, and laid down again. 0 with `onLoss: 'report'`. */
   readonly redelivered: number;
+  /** Of these, still there. 0 with `onLoss: 'report'`. */
   readonly recognised: number;
-  /** The loss may reach further back than the queue remembers. */
+  /** The loss may reach further back than the queue remembers: jobs before that are lost, if nobody ran them. */
   readonly windowExceeded: boolean;
 }
 

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock/clock.js';
 import type { JobRecord } from '../job/job-record.js';
-import { parseDeliveryId } from '../recognition/delivery-id.js';
 import { openEpoch } from '../recognition/epochs.js';
+import type { LossWindow } from '../recognition/loss-window.js';
 import { type QueueKeys, queueKeys } from '../recognition/queue-keys.js';
-import type { Delivery } from '../recognition/recognise.js';
+import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import type { DeliveryContext, Transport } from '../transport/transport.js';
 import { writeCanary } from './canary.js';
@@ -33,11 +33,9 @@ export class RedisGateway {
   readonly #queue: string;
   readonly #callerMs: number;
   readonly #generatedMs: number;
-  readonly #isOwn: (epoch: string) => boolean;
+  readonly #window: LossWindow | undefined;
+  readonly #onLoss: () => void;
   readonly #onFailure: (failure: RedisFailure) => void;
-  #witness: string | undefined;
-  #witnessSeq = -1;
-  #witnessEpoch = '';
   #deliveries = 0;
   #sight: { -readonly [Key in keyof RedisSight]: RedisSight[Key] };
 
@@ -47,8 +45,10 @@ export class RedisGateway {
     readonly transport: Transport;
     readonly clock: Clock;
     readonly recognition: { readonly callerMs: number; readonly generatedMs: number };
-    /** Whether this queue object made the epoch. */
-    readonly isOwnEpoch: (epoch: string) => boolean;
+    /** Where acknowledged jobs are remembered; undefined where the transport, or the queue's options, cannot or will not. */
+    readonly lossWindow: LossWindow | undefined;
+    /** The server behind the connection has lost writes that it had acknowledged. */
+    readonly onLoss: () => void;
     readonly onFailure: (failure: RedisFailure) => void;
   }) {
     this.connection = options.connection;
@@ -58,7 +58,8 @@ export class RedisGateway {
     this.#keys = queueKeys(options.queue);
     this.#callerMs = options.recognition.callerMs;
     this.#generatedMs = options.recognition.generatedMs;
-    this.#isOwn = options.isOwnEpoch;
+    this.#window = options.lossWindow;
+    this.#onLoss = options.onLoss;
     this.#onFailure = options.onFailure;
     const isReady = options.connection.isReady;
     this.#sight = { reachable: isReady, writable: isReady, latencyMs: undefined, lastError: undefined };
@@ -87,19 +88,28 @@ export class RedisGateway {
     onLate?: (delivery: Delivery) => void,
   ): Promise<Delivery> {
     const startedAt = this.#clock.monotonicMs();
+    const witness = this.#window?.witness(startedAt);
     const context: DeliveryContext = {
       queue: this.#queue,
       callerMs: this.#callerMs,
-      witness: this.#transport.capabilities.witness ? this.#witness : undefined,
+      witness: witness?.delivery,
     };
     try {
       const work = this.#transport.deliver(this.connection, jobs, context);
-      const delivery = await within(this.#clock, timeoutMs, work, onLate);
+      const delivery = await within(this.#clock, timeoutMs, work, (late) => {
+        // Whoever still waits is told so, and a primary that was demoted meanwhile can say it, too.
+        this.#window?.acknowledged(jobs, late.outcomes, this.#clock.monotonicMs());
+        onLate?.(late);
+      });
       this.#sawAnswer(startedAt);
       if (delivery.outcomes.includes('delivered')) this.#deliveries += 1;
-      this.#moveWitness(jobs, delivery);
+      if (delivery.outcomes.some(isLaidDown)) this.#sight.writable = true;
+      // In this order: these jobs were executed after whatever was lost.
+      if (this.#window?.judge(witness, delivery.witness)) this.#onLoss();
+      this.#window?.acknowledged(jobs, delivery.outcomes, this.#clock.monotonicMs());
       return delivery;
     } catch (error) {
+      this.#window?.unanswered(witness);
       throw this.failed(error);
     }
   }
@@ -107,12 +117,15 @@ export class RedisGateway {
   /** Writes the canary: resolves when Redis takes writes. An answer after `timeoutMs` is told to `onLate`. */
   async probe(timeoutMs: number, onLate?: () => void): Promise<void> {
     const startedAt = this.#clock.monotonicMs();
+    const witness = this.#window?.witness(startedAt);
     try {
-      const work = writeCanary(this.connection, this.#keys, this.#witness);
-      await within(this.#clock, timeoutMs, work, onLate);
+      const work = writeCanary(this.connection, this.#keys, witness?.delivery);
+      const verdict = await within(this.#clock, timeoutMs, work, onLate);
       this.#sawAnswer(startedAt);
       this.#sight.writable = true;
+      if (this.#window?.judge(witness, verdict)) this.#onLoss();
     } catch (error) {
+      this.#window?.unanswered(witness);
       throw this.failed(error);
     }
   }
@@ -154,23 +167,8 @@ export class RedisGateway {
     this.#sight.reachable = true;
     this.#sight.latencyMs = this.#clock.monotonicMs() - startedAt;
   }
+}
 
-  /** The witness is the acknowledged delivery with the highest position. */
-  #moveWitness(jobs: readonly JobRecord[], delivery: Delivery): void {
-    for (let i = jobs.length - 1; i >= 0; i--) {
-      const outcome = delivery.outcomes[i];
-      if (outcome !== 'delivered' && outcome !== 'recognised') continue;
-      this.#sight.writable = true;
-      const id = (jobs[i] as JobRecord).delivery;
-      const { epoch, seq } = parseDeliveryId(id);
-      // A caller can give back any id in our form; only our own epochs have positions. They compare by age.
-      if (!this.#isOwn(epoch)) return;
-      if (epoch > this.#witnessEpoch || (epoch === this.#witnessEpoch && seq > this.#witnessSeq)) {
-        this.#witness = id;
-        this.#witnessEpoch = epoch;
-        this.#witnessSeq = seq;
-      }
-      return;
-    }
-  }
+function isLaidDown(outcome: DeliveryOutcome): boolean {
+  return outcome === 'delivered' || outcome === 'recognised';
 }

@@ -1,6 +1,7 @@
 import type { BackupStore } from '../backup/backup-store.js';
 import { type Clock, systemClock } from '../clock/clock.js';
 import { type Backoff, type Breaker, consecutiveFailures } from '../policy/default-policy.js';
+import type { LossWindowOptions } from '../recognition/loss-window.js';
 import { recogniseClient } from '../redis/connect.js';
 import { type ClientFactory, FactoryConnection } from '../redis/factory-connection.js';
 import type { IoredisClient } from '../redis/ioredis.js';
@@ -63,8 +64,16 @@ export interface QueueOptions<T extends Transport = StreamsTransport> {
     | undefined;
   /** @default { batchSize: 256, leaseMs: 30_000, pollMs: 5000, auto: true } */
   readonly replay?: { readonly [Name in keyof ReplayOptions]?: ReplayOptions[Name] | undefined } | undefined;
-  /** Only `false` in this release: acknowledged writes that Redis loses are not delivered again. @default false */
-  readonly lossWindow?: false | undefined;
+  /**
+   * How much of what Redis acknowledged is remembered, in case it turns out to have lost it: `ms` 1000 to 3,600,000, `jobs`
+   * and `bytes` (of their text) at least 1. What was lost is laid down again (`redeliver`; a consumer may have run it
+   * already) or only told of (`report`), in a `redis-data-loss` event. `false`: neither. Needs a transport with `witness`.
+   * @default { ms: 30_000, jobs: 10_000, bytes: 64 MiB, onLoss: 'redeliver' }
+   */
+  readonly lossWindow?:
+    | { readonly [Name in keyof LossWindowOptions]?: LossWindowOptions[Name] | undefined }
+    | false
+    | undefined;
   /** @default the machine's clock */
   readonly clock?: Clock | undefined;
 }
@@ -85,6 +94,8 @@ export interface ResolvedOptions {
   readonly backupLimit: { readonly jobs: number; readonly bytes: number };
   readonly recognition: { readonly generatedMs: number; readonly callerMs: number };
   readonly replay: ReplayOptions;
+  /** Undefined: nothing is remembered. */
+  readonly lossWindow: LossWindowOptions | undefined;
   readonly clock: Clock;
 }
 
@@ -106,6 +117,9 @@ const defaults = Object.freeze({
   batchSize: 256,
   leaseMs: 30_000,
   pollMs: 5000,
+  lossMs: 30_000,
+  lossJobs: 10_000,
+  lossBytes: 64 * 1024 * 1024,
 });
 
 const known: Readonly<Record<keyof QueueOptions, true>> = {
@@ -152,6 +166,7 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
   const retry = section('retry', options.retry, ['attempts', 'backoff']);
   const limit = section('backupLimit', options.backupLimit, ['jobs', 'bytes']);
   const recognition = section('recognition', options.recognition, ['generatedMs', 'callerMs']);
+  const transport = resolveTransport(options.transport);
   const replay = section('replay', options.replay, ['batchSize', 'leaseMs', 'pollMs', 'auto']);
   if (retry.backoff !== undefined) method('retry.backoff', retry.backoff, 'next');
   return {
@@ -211,7 +226,8 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
       pollMs: integer('replay.pollMs', replay.pollMs, defaults.pollMs, 10, DAY_MS),
       auto: boolean('replay.auto', replay.auto, true),
     },
-    transport: resolveTransport(options.transport),
+    transport,
+    lossWindow: resolveLossWindow(options.lossWindow, transport),
     backup: resolveBackup(options.backup),
     clock: resolveClock(options.clock),
     connection: resolveConnection(options.redis),
@@ -225,10 +241,7 @@ export function checkTimeout(timeoutMs: unknown): void {
 
 function checkKnown(name: string, options: Readonly<Record<string, unknown>>): void {
   const value = options[name];
-  const isLater =
-    (name === 'ordering' && value !== undefined && value !== 'none') ||
-    (name === 'lossWindow' && value !== undefined && value !== false) ||
-    name === 'schemas';
+  const isLater = (name === 'ordering' && value !== undefined && value !== 'none') || name === 'schemas';
   if (isLater) {
     throw new RangeError(`Option "${name}": ${describe(value)} is not available in this release.`);
   }
@@ -275,6 +288,32 @@ function resolveTransport(transport: unknown): Transport {
     throw new TypeError(`Option "transport" must have capabilities, got ${describe(capabilities)}.`);
   }
   return transport as Transport;
+}
+
+function resolveLossWindow(
+  lossWindow: unknown,
+  { capabilities, name }: Transport,
+): LossWindowOptions | undefined {
+  if (lossWindow === false || (lossWindow === undefined && !capabilities.witness)) return undefined;
+  const given = section('lossWindow', lossWindow, ['ms', 'jobs', 'bytes', 'onLoss']);
+  if (!capabilities.witness) {
+    throw new RangeError(
+      `Option "lossWindow" needs a transport that reads a witness; "${name}" does not: leave it out, or false.`,
+    );
+  }
+  const { lossMs, lossJobs, lossBytes } = defaults;
+  const onLoss = given.onLoss ?? 'redeliver';
+  if (onLoss !== 'redeliver' && onLoss !== 'report') {
+    throw new RangeError(
+      `Option "lossWindow.onLoss" must be "redeliver" or "report", got ${describe(onLoss)}.`,
+    );
+  }
+  return {
+    ms: integer('lossWindow.ms', given.ms, lossMs, 1000, HOUR_MS),
+    jobs: integer('lossWindow.jobs', given.jobs, lossJobs, 1, Number.MAX_SAFE_INTEGER),
+    bytes: integer('lossWindow.bytes', given.bytes, lossBytes, 1, Number.MAX_SAFE_INTEGER),
+    onLoss,
+  };
 }
 
 function resolveClock(clock: unknown): Clock {

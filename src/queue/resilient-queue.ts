@@ -10,12 +10,15 @@ import { openBooks } from '../health/totals.js';
 import type { JobRecord } from '../job/job-record.js';
 import { type BreakerState, type IsolationHandle, RedisPolicy } from '../policy/default-policy.js';
 import { type CallContext, guardedCall } from '../policy/guarded-call.js';
+import { LossWatch } from '../policy/loss-watch.js';
 import type { FailureKind, RedisFailure } from '../policy/outage.js';
 import { Prober, untilReady } from '../policy/prober.js';
 import { RedisGateway } from '../policy/redis-gateway.js';
 import { DeliveryIds } from '../recognition/delivery-id.js';
+import { LossWindow } from '../recognition/loss-window.js';
 import type { DeliveryOutcome } from '../recognition/recognise.js';
 import { FactoryConnection } from '../redis/factory-connection.js';
+import { Redeliverer, type RedeliveryResult } from '../replay/redeliverer.js';
 import { Replayer, type ReplayProgress, type ReplayResult } from '../replay/replayer.js';
 import type { StreamsTransport } from '../transport/streams.js';
 import type { Transport } from '../transport/transport.js';
@@ -70,6 +73,9 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   readonly #dispatcher: Dispatcher;
   readonly #writer: BackupWriter;
   readonly #replayer: Replayer;
+  readonly #lossWindow: LossWindow | undefined;
+  readonly #lossWatch: LossWatch | undefined;
+  readonly #redeliverer: Redeliverer;
   readonly #unlisten: () => void;
   /** Jobs that a store did not say it kept, nor that it did not. */
   readonly #perhapsKept = new Set<string>();
@@ -102,13 +108,15 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#since = clock.now();
     this.#emitter = new Emitter(name);
     this.#backlog = new Backlog(backup, name, clock, resolved.backupDeadlineMs);
+    this.#lossWindow = resolved.lossWindow && new LossWindow(resolved.lossWindow);
     this.#gateway = new RedisGateway({
       queue: name,
       connection,
       transport,
       clock,
       recognition: resolved.recognition,
-      isOwnEpoch: (epoch) => this.#ids.owns(epoch),
+      lossWindow: this.#lossWindow,
+      onLoss: () => this.#onLoss(),
       onFailure: (failure) => this.#onFailure(failure),
     });
     this.#policy = new RedisPolicy({
@@ -120,6 +128,9 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     const replaceClient =
       connection instanceof FactoryConnection ? () => void connection.replace() : undefined;
     this.#prober = new Prober(this.#gateway, this.#policy, clock, resolved, replaceClient);
+    this.#lossWatch =
+      this.#lossWindow &&
+      new LossWatch(this.#lossWindow, resolved.lossWindow?.ms ?? 0, clock, () => void this.#prober.probe());
     this.#ids = new DeliveryIds(clock, () => this.#openEpoch());
     this.#maker = new JobMaker(name, clock, this.#ids, transport, resolved.maxPayloadBytes);
     this.#batcher = new Batcher(
@@ -183,12 +194,31 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         backupDeadlineMs: resolved.backupDeadlineMs,
       },
     );
+    this.#redeliverer = new Redeliverer(
+      this.#gateway,
+      this.#policy,
+      clock,
+      {
+        onRedelivered: (count) => {
+          this.#books.redelivered += count;
+        },
+        onRefused: (jobs) => void this.#backUpAgain(jobs),
+        onExpired: (jobs) => {
+          this.#books.delivered -= jobs.length;
+          this.#books.dropped += jobs.length;
+          for (const job of jobs) this.#emitDropped(job, 'expired');
+        },
+        onEnd: (result) => this.#tellOfLoss(result),
+      },
+      resolved,
+    );
     joinStore(backup, name);
     this.#unlisten = connection.listen({
       up: () => {
         this.#prober.hint();
         this.#openEpoch();
         this.#replayer.wake();
+        this.#lossWatch?.look();
       },
       down: () => this.#prober.watch(),
       error: (error) => {
@@ -416,6 +446,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         ids?.push(id);
       }
     }
+    this.#lossWatch?.start();
     this.#settled(jobs.length);
     if (ids && ids.length > 0) this.#emitter.emit('enqueued', { queue: this.name, ids });
   }
@@ -506,6 +537,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       this.#inheritIfKept(job.id);
       this.#backlog.removed(job);
     }
+    this.#lossWatch?.start();
     this.#countReplayed(jobs.length, recognised);
   }
 
@@ -539,6 +571,51 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #emitDropped(job: JobRecord, reason: DroppedEvent['reason']): void {
     this.#emitter.emit('dropped', { queue: this.name, id: job.id, name: job.name, reason });
+  }
+
+  /** Redis has lost writes that it had acknowledged. */
+  #onLoss(): void {
+    const frozen = this.#lossWindow?.freeze();
+    if (frozen === undefined) return;
+    if (this.#options.lossWindow?.onLoss === 'redeliver') {
+      this.#redeliverer.redeliver(frozen);
+    } else {
+      const { jobs, hasOlder } = frozen;
+      this.#tellOfLoss({ remembered: jobs, redelivered: 0, recognised: 0, windowExceeded: hasOlder });
+    }
+  }
+
+  #tellOfLoss(result: RedeliveryResult): void {
+    const isReport = this.#options.lossWindow?.onLoss === 'report';
+    // All of it is still there: a primary that had been demoted said so.
+    if (result.redelivered === 0 && !result.windowExceeded && !isReport) return;
+    this.#emitter.emit('redis-data-loss', { queue: this.name, ...result });
+  }
+
+  /** Redis had this job and may have lost it: it is no longer counted as delivered, but as pending. */
+  #undeliver(job: JobRecord): void {
+    this.#books.delivered -= 1;
+    this.#books.pending += 1;
+    this.#backlog.added(job);
+  }
+
+  /** Jobs that Redis may have lost and does not take back now wait for it like any others. */
+  async #backUpAgain(jobs: readonly JobRecord[]): Promise<void> {
+    const { backup, clock, backupDeadlineMs } = this.#options;
+    const records = jobs.map(
+      (job): JobRecord => ({ ...job, fate: 'unknown', lastAttemptAt: job.lastAttemptAt ?? job.enqueuedAt }),
+    );
+    try {
+      const appending = (async () => backup.append(this.name, records))();
+      const outcomes = await boundedCall(clock, backupDeadlineMs, appending);
+      records.forEach((record, i) => {
+        if (outcomes[i] !== 'present') this.#undeliver(record);
+      });
+      this.#refreshStatus();
+      this.#replayer.wake();
+    } catch (error) {
+      this.#alarm('backup', scrubbed(error));
+    }
   }
 
   #onReplayPhase(phase: 'started' | 'progress' | 'finished', progress: ReplayProgress): void {
@@ -686,6 +763,18 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       await this.#replayer.replay(over.signal, undefined);
       clock.clearTimeout(timer);
     }
+    if (this.#policy.isClosed) {
+      const over = new AbortController();
+      const untilEnd = pause(clock, Math.max(0, endsAt - clock.monotonicMs()), {
+        background: false,
+        signal: over.signal,
+      });
+      await Promise.race([this.#redeliverer.done, untilEnd]);
+      over.abort();
+    }
+    const perhapsLost = await this.#redeliverer.stop();
+    if (perhapsLost.length > 0) await this.#backUpAgain(perhapsLost);
+    this.#lossWatch?.stop();
     this.#prober.stop();
     await this.#replayer.stop();
     this.#unlisten();
