@@ -11,6 +11,7 @@ export interface Lease {
 export interface BackupStats {
   /** Jobs that wait, those under a lease included. */
   readonly pending: number;
+  /** Of these, jobs under a lease that has not ended. */
   readonly leased: number;
   /** Pending jobs whose fate is `unknown`. */
   readonly unknown: number;

@@ -138,7 +138,7 @@ export class MemoryBackupStore implements BackupStore {
     const oldest = backlog.order[backlog.head];
     return {
       pending: backlog.byId.size,
-      leased: backlog.leased,
+      leased: this.#leased(backlog),
       unknown: backlog.unknown,
       parked: backlog.parked.size,
       bytes: backlog.bytes,
@@ -150,6 +150,17 @@ export class MemoryBackupStore implements BackupStore {
     this.#closed = true;
     this.#backlogs.clear();
     this.#leases.clear();
+  }
+
+  /** Under a lease that holds: ended ones stand until somebody else takes their jobs. */
+  #leased(backlog: Backlog): number {
+    if (backlog.leased === 0) return 0;
+    const now = this.#clock.now();
+    let leased = 0;
+    for (const lease of this.#leases.values()) {
+      if (lease.backlog === backlog && isHeld(lease, now)) leased += lease.jobs.size;
+    }
+    return leased;
   }
 
   #checkOpen(): void {

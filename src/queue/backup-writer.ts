@@ -10,7 +10,7 @@ import type { PendingJob } from './pending-job.js';
 const MAX_JOBS = 256;
 const MAX_BYTES = 1024 * 1024;
 /** Appends that have not answered, those given up included: a store that hangs is not piled up on. */
-const MAX_IN_FLIGHT = 4;
+export const MAX_APPENDS = 4;
 
 /** How full the backup may get. */
 export interface BackupLimit {
@@ -61,6 +61,7 @@ export class BackupWriter {
   readonly #clock: Clock;
   readonly #deadlineMs: number;
   readonly #limit: BackupLimit;
+  readonly #maxInFlight: number;
   readonly #listener: BackupWriterListener;
   #line: Entry[] = [];
   #head = 0;
@@ -78,6 +79,7 @@ export class BackupWriter {
     clock: Clock,
     deadlineMs: number,
     limit: BackupLimit,
+    maxInFlight: number,
     listener: BackupWriterListener,
   ) {
     this.#store = store;
@@ -85,12 +87,18 @@ export class BackupWriter {
     this.#clock = clock;
     this.#deadlineMs = deadlineMs;
     this.#limit = limit;
+    this.#maxInFlight = maxInFlight;
     this.#listener = listener;
   }
 
   /** The store has not answered an append yet, and is not given up. */
   get isAppending(): boolean {
     return this.#inFlight > this.#overdue;
+  }
+
+  /** Nothing is in line, nor may an append still take effect. */
+  get isIdle(): boolean {
+    return this.#inFlight === 0 && this.#head === this.#line.length;
   }
 
   /** Appends nothing before `opened` has settled: until then the store is asked what it holds from before. */
@@ -117,7 +125,7 @@ export class BackupWriter {
       if (batch.length > 0) void this.#append(batch);
     }
     if (this.#head < this.#line.length) {
-      if (this.#overdue >= MAX_IN_FLIGHT && !this.isAppending)
+      if (this.#overdue >= this.#maxInFlight && !this.isAppending)
         this.#refuseLine('The backup store has not answered its last calls.');
       else this.#watchLine();
     }
@@ -125,8 +133,8 @@ export class BackupWriter {
 
   /** While every place is taken by an append that hangs, one is tried now and then: the store may be well again. */
   get #hasPlace(): boolean {
-    if (this.#inFlight < MAX_IN_FLIGHT) return true;
-    if (this.isAppending || this.#overdue < MAX_IN_FLIGHT) return false;
+    if (this.#inFlight < this.#maxInFlight) return true;
+    if (this.isAppending || this.#overdue < this.#maxInFlight) return false;
     const now = this.#clock.monotonicMs();
     if (now < this.#nextTrialAt) return false;
     this.#nextTrialAt = now + this.#deadlineMs;

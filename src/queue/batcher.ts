@@ -6,7 +6,7 @@ import type { PendingJob } from './pending-job.js';
 const MAX_JOBS = 256;
 const MAX_BYTES = 1024 * 1024;
 /** Batches under way at once: one is made and answered while Redis executes another. */
-const MAX_IN_FLIGHT = 4;
+export const MAX_BATCHES = 4;
 
 /** Where a batch may be cut; halved after each timeout, doubled after each answer. */
 export class BatchLimits {
@@ -46,22 +46,26 @@ export class Batcher {
   readonly limits = new BatchLimits();
   readonly #clock: Clock;
   readonly #deadlineMs: number;
+  readonly #maxInFlight: number;
   readonly #send: (batch: PendingJob[]) => Promise<void>;
   readonly #giveUp: (jobs: PendingJob[]) => void;
   #line: PendingJob[] = [];
   #head = 0;
   #inFlight = 0;
   #isScheduled = false;
+  #isHeld = false;
   #timer: Timer | undefined;
 
   constructor(
     clock: Clock,
     deadlineMs: number,
+    maxInFlight: number,
     send: (batch: PendingJob[]) => Promise<void>,
     giveUp: (jobs: PendingJob[]) => void,
   ) {
     this.#clock = clock;
     this.#deadlineMs = deadlineMs;
+    this.#maxInFlight = maxInFlight;
     this.#send = send;
     this.#giveUp = giveUp;
   }
@@ -78,6 +82,15 @@ export class Batcher {
     process.nextTick(this.#cutLine);
   }
 
+  /** Sends nothing until `opened` has settled; deadlines pass all the same. */
+  holdUntil(opened: Promise<void>): void {
+    this.#isHeld = true;
+    void opened.finally(() => {
+      this.#isHeld = false;
+      this.#cutLine();
+    });
+  }
+
   /** Takes every job out of the line. */
   takeAll(): PendingJob[] {
     const jobs = this.#line.slice(this.#head).filter((job) => job.isOpen);
@@ -90,7 +103,7 @@ export class Batcher {
 
   readonly #cutLine = (): void => {
     this.#isScheduled = false;
-    while (this.#head < this.#line.length && this.#inFlight < MAX_IN_FLIGHT) {
+    while (!this.#isHeld && this.#head < this.#line.length && this.#inFlight < this.#maxInFlight) {
       const batch = this.#cut();
       if (batch.length === 0) continue;
       this.#inFlight += 1;

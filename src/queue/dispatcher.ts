@@ -34,6 +34,9 @@ export interface DispatchListener {
  * 2. An attempt waits for a connection that is away (a gap), sends what is still open, and hands on each job's outcome.
  * 3. Jobs that an outage refused are tried again as the retry option says; all others are settled by then.
  * 4. At the deadline, or when the tries are used up, what is open is diverted, once.
+ *
+ * In order (`ordering: 'queue'`), there is one batch at a time and one attempt at it: a retry could come after an attempt
+ * that is still to be executed, and jobs of the next batch between the two.
  */
 export class Dispatcher {
   readonly #gateway: RedisGateway;
@@ -43,6 +46,7 @@ export class Dispatcher {
   readonly #listener: DispatchListener;
   readonly #deadlineMs: number;
   readonly #attemptTimeoutMs: number;
+  readonly #isOrdered: boolean;
   readonly #batches = new Set<Batch>();
 
   constructor(
@@ -51,7 +55,11 @@ export class Dispatcher {
     clock: Clock,
     limits: BatchLimits,
     listener: DispatchListener,
-    options: { readonly deadlineMs: number; readonly attemptTimeoutMs: number },
+    options: {
+      readonly deadlineMs: number;
+      readonly attemptTimeoutMs: number;
+      readonly ordering: 'none' | 'queue';
+    },
   ) {
     this.#gateway = gateway;
     this.#policy = policy;
@@ -60,6 +68,7 @@ export class Dispatcher {
     this.#listener = listener;
     this.#deadlineMs = options.deadlineMs;
     this.#attemptTimeoutMs = options.attemptTimeoutMs;
+    this.#isOrdered = options.ordering === 'queue';
   }
 
   /** Resolves when no attempt at `jobs` will be begun any more; never rejects. */
@@ -82,7 +91,7 @@ export class Dispatcher {
 
   async #run(batch: Batch): Promise<void> {
     try {
-      await this.#policy.execute(() => this.#attempt(batch), { retry: true });
+      await this.#policy.execute(() => this.#attempt(batch), { retry: !this.#isOrdered });
     } catch (error) {
       if (!(error instanceof RedisFailure)) return;
       batch.failure = error;
@@ -122,6 +131,8 @@ export class Dispatcher {
       if (failure === undefined) return;
       batch.failure = failure;
       this.#armDeadline(batch);
+      // Not ridden out, a gap is one failure like others: the connection may be back in a moment.
+      if (this.#isOrdered) throw failure.treatment === 'gap' ? failure.as('outage') : failure;
       if (failure.treatment !== 'gap') throw failure;
       // The connection went away and may be back in a moment: that is no reason to give up yet.
       await pause(this.#clock, GAP_PAUSE_MS * (0.5 + Math.random()), { background: false });

@@ -49,8 +49,13 @@ export interface QueueOptions<T extends Transport = StreamsTransport> {
   readonly breaker?: BreakerOptions | Breaker | undefined;
   /** The largest payload, bytes of JSON, 1 to 512 MiB. @default 1 MiB */
   readonly maxPayloadBytes?: number | undefined;
-  /** `none`: a job does not wait for the backlog. @default 'none' */
-  readonly ordering?: 'none' | undefined;
+  /**
+   * `queue`: the jobs of this queue object stand in the order of their `enqueue()` calls. One batch is under way at a time,
+   * without retries, and from the first failed attempt until the backlog is empty every job goes through the backup, which
+   * only this queue may write. Parked and redelivered jobs stand where they come. `none`: a job does not wait for the backlog.
+   * @default 'none'
+   */
+  readonly ordering?: 'none' | 'queue' | undefined;
   /** How full the backup may get before `enqueue()` rejects with `BACKUP_FULL`. @default 1,000,000 jobs */
   readonly backupLimit?:
     | { readonly jobs?: number | undefined; readonly bytes?: number | undefined }
@@ -91,6 +96,7 @@ export interface ResolvedOptions {
   readonly probeAfterMs: number;
   readonly probeMaxMs: number;
   readonly maxPayloadBytes: number;
+  readonly ordering: 'none' | 'queue';
   readonly backupLimit: { readonly jobs: number; readonly bytes: number };
   readonly recognition: { readonly generatedMs: number; readonly callerMs: number };
   readonly replay: ReplayOptions;
@@ -197,6 +203,7 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
       1,
       512 * 1024 * 1024,
     ),
+    ordering: resolveOrdering(options.ordering),
     backupLimit: {
       jobs: integer('backupLimit.jobs', limit.jobs, defaults.backupJobs, 1, Number.MAX_SAFE_INTEGER),
       bytes:
@@ -241,8 +248,7 @@ export function checkTimeout(timeoutMs: unknown): void {
 
 function checkKnown(name: string, options: Readonly<Record<string, unknown>>): void {
   const value = options[name];
-  const isLater = (name === 'ordering' && value !== undefined && value !== 'none') || name === 'schemas';
-  if (isLater) {
+  if (name === 'schemas') {
     throw new RangeError(`Option "${name}": ${describe(value)} is not available in this release.`);
   }
   if (!Object.hasOwn(known, name)) {
@@ -288,6 +294,11 @@ function resolveTransport(transport: unknown): Transport {
     throw new TypeError(`Option "transport" must have capabilities, got ${describe(capabilities)}.`);
   }
   return transport as Transport;
+}
+
+function resolveOrdering(ordering: unknown = 'none'): 'none' | 'queue' {
+  if (ordering === 'none' || ordering === 'queue') return ordering;
+  throw new RangeError(`Option "ordering" must be "none" or "queue", got ${describe(ordering)}.`);
 }
 
 function resolveLossWindow(

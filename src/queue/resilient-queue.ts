@@ -23,8 +23,8 @@ import { Replayer, type ReplayProgress, type ReplayResult } from '../replay/repl
 import type { StreamsTransport } from '../transport/streams.js';
 import type { Transport } from '../transport/transport.js';
 import { Backlog } from './backlog.js';
-import { BackupWriter } from './backup-writer.js';
-import { Batcher } from './batcher.js';
+import { BackupWriter, MAX_APPENDS } from './backup-writer.js';
+import { Batcher, MAX_BATCHES } from './batcher.js';
 import { Dispatcher } from './dispatcher.js';
 import { Emitter } from './emitter.js';
 import { EnqueueManyError } from './enqueue-many-error.js';
@@ -133,11 +133,13 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       new LossWatch(this.#lossWindow, resolved.lossWindow?.ms ?? 0, clock, () => void this.#prober.probe());
     this.#ids = new DeliveryIds(clock, () => this.#openEpoch());
     this.#maker = new JobMaker(name, clock, this.#ids, transport, resolved.maxPayloadBytes);
+    const isOrdered = resolved.ordering === 'queue';
     this.#batcher = new Batcher(
       clock,
       resolved.deadlineMs,
-      (batch) => this.#dispatcher.send(batch),
-      (jobs) => this.#writer.add(jobs, undefined),
+      isOrdered ? 1 : MAX_BATCHES,
+      isOrdered ? (batch) => this.#sendInOrder(batch) : (batch) => this.#dispatcher.send(batch),
+      (jobs) => this.#backUpLine(jobs),
     );
     this.#dispatcher = new Dispatcher(
       this.#gateway,
@@ -152,13 +154,22 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       },
       resolved,
     );
-    this.#writer = new BackupWriter(backup, name, clock, resolved.backupDeadlineMs, resolved.backupLimit, {
-      held: () => ({ jobs: this.#backlog.pending, bytes: this.#backlog.bytes }),
-      onAppended: (jobs, records, outcomes) => this.#onAppended(jobs, records, outcomes),
-      onAppendedLate: (records, outcomes) => this.#onAppendedLate(records, outcomes),
-      onRejected: (jobs, error, isStoreUnsure) => this.#onRejected(jobs, error, isStoreUnsure),
-      onStore: (isWell, error) => this.#onStore(isWell, error),
-    });
+    const maxAppends = isOrdered ? 1 : MAX_APPENDS;
+    this.#writer = new BackupWriter(
+      backup,
+      name,
+      clock,
+      resolved.backupDeadlineMs,
+      resolved.backupLimit,
+      maxAppends,
+      {
+        held: () => ({ jobs: this.#backlog.pending, bytes: this.#backlog.bytes }),
+        onAppended: (jobs, records, outcomes) => this.#onAppended(jobs, records, outcomes),
+        onAppendedLate: (records, outcomes) => this.#onAppendedLate(records, outcomes),
+        onRejected: (jobs, error, isStoreUnsure) => this.#onRejected(jobs, error, isStoreUnsure),
+        onStore: (isWell, error) => this.#onStore(isWell, error),
+      },
+    );
     this.#replayer = new Replayer(
       backup,
       name,
@@ -167,7 +178,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       clock,
       {
         remaining: () => this.#backlog.pending,
-        isLiveBusy: () => this.#batcher.isBusy,
+        // In order, the live jobs are in the backlog, too.
+        isLiveBusy: () => !isOrdered && this.#batcher.isBusy,
         onDelivered: (jobs, recognised) => this.#onReplayed(jobs, recognised),
         onParked: (job, reason, text) => {
           this.#inheritIfKept(job.id);
@@ -192,6 +204,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         attemptTimeoutMs: resolved.attemptTimeoutMs,
         deadlineMs: resolved.deadlineMs,
         backupDeadlineMs: resolved.backupDeadlineMs,
+        ordered: isOrdered,
       },
     );
     this.#redeliverer = new Redeliverer(
@@ -230,6 +243,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     if (connection instanceof FactoryConnection) void connection.replace();
     if (!connection.isReady) this.#prober.watch();
     this.#opened = this.#open();
+    // What the store holds from before comes first.
+    if (isOrdered) this.#batcher.holdUntil(this.#opened);
   }
 
   /**
@@ -654,16 +669,25 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#prober.onState();
     if (state === 'open' && !this.#outage) this.#startOutage();
     if (state === 'closed') this.#endOutage();
-    if (state === 'open' || state === 'isolated') {
-      const waiting = this.#batcher.takeAll();
-      if (waiting.length > 0) this.#writer.add(waiting, this.#reason);
-    }
+    if (state === 'open' || state === 'isolated') this.#backUpLine(this.#batcher.takeAll());
     this.#emitter.emit('breaker', { queue: this.name, state, previous });
     this.#refreshStatus();
     if (state === 'closed') {
       this.#replayer.wake();
       if (!this.#gateway.isReady) this.#prober.watch();
     }
+  }
+
+  /** In order, a batch goes to Redis only when everything before it is there. */
+  async #sendInOrder(batch: PendingJob[]): Promise<void> {
+    if (this.#backlog.pending === 0 && this.#writer.isIdle) await this.#dispatcher.send(batch);
+    else this.#writer.add(batch, undefined);
+  }
+
+  /** Jobs from the batcher's line go to the backup; in order, those under way go first. */
+  #backUpLine(waiting: readonly PendingJob[]): void {
+    const jobs = this.#options.ordering === 'queue' ? [...this.#dispatcher.abandon(), ...waiting] : waiting;
+    if (jobs.length > 0) this.#writer.add(jobs, this.#reason);
   }
 
   /** Why Redis is not asked; undefined where that is nobody's failure. */
@@ -750,7 +774,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     const time = pause(clock, timeoutMs, { background: false, signal: settled.signal });
     await Promise.race([this.#allSettled(), time]);
     settled.abort();
-    const left = [...this.#batcher.takeAll(), ...this.#dispatcher.abandon()];
+    const left = [...this.#dispatcher.abandon(), ...this.#batcher.takeAll()];
     if (left.length > 0) this.#writer.add(left, this.#reason);
     // Every job is in the store's hands now, which has its own deadline.
     await this.#allSettled();

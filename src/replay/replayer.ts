@@ -12,6 +12,8 @@ import { type ParkReason, triage } from './triage.js';
 /** Replays of a job that fail for a reason of its own, after which it is parked. */
 const MAX_REFUSALS = 5;
 const MAX_BYTES = 1024 * 1024;
+/** How often to look whether a lease has ended that stands in the way. */
+const STRAY_LEASE_LOOK_MS = 250;
 const PROGRESS_EVERY_MS = 1000;
 /** After a pass without progress nobody can make the next one come sooner. */
 const LEAST_PAUSE_MS = 100;
@@ -35,6 +37,8 @@ interface ReplayerOptions extends ReplayOptions {
   readonly attemptTimeoutMs: number;
   readonly deadlineMs: number;
   readonly backupDeadlineMs: number;
+  /** Jobs are laid down in the order in which the store keeps them. */
+  readonly ordered: boolean;
 }
 
 /** What a replay did. */
@@ -101,6 +105,11 @@ export class Replayer {
   readonly #troubled = new Map<string, { refusals: number; deliveries: number }>();
   /** Delivered, but the store did not say that it took the acknowledgement; by delivery id. */
   readonly #unconfirmed = new Set<string>();
+  /**
+   * In order: since when a lease may be held that nobody here works off (a predecessor's, or one whose call had no answer).
+   * Leasing around it would change the order. Monotonic ms; undefined: none.
+   */
+  #strayLeaseSince: number | undefined = undefined;
   readonly #pacing: Pacing;
   #running: Promise<void> | undefined;
   /** Those who wait for `replay()`. */
@@ -132,6 +141,7 @@ export class Replayer {
     this.#clock = clock;
     this.#listener = listener;
     this.#options = options;
+    if (options.ordered) this.#strayLeaseSince = clock.monotonicMs();
     this.#pacing = new Pacing(options.batchSize, options.attemptTimeoutMs / 2);
   }
 
@@ -283,6 +293,10 @@ export class Replayer {
       this.#isWoken = false;
       const startedAt = this.#clock.monotonicMs();
       try {
+        if (!(await this.#isNextInOrder())) {
+          await pause(this.#clock, STRAY_LEASE_LOOK_MS, { background: true });
+          continue;
+        }
         const lease = await this.#call(
           this.#store.lease(this.#queue, this.#options.batchSize, this.#options.leaseMs),
         );
@@ -294,6 +308,7 @@ export class Replayer {
         await this.#replayLease(lease);
       } catch (error) {
         this.#pacing.failed();
+        this.#strayLeaseSince = this.#clock.monotonicMs();
         this.#listener.onStoreError(error);
       }
       this.#tellProgress();
@@ -305,6 +320,19 @@ export class Replayer {
       if (pauseMs === 0) await new Promise(setImmediate);
       else await this.#pause(pauseMs, progressed);
     }
+  }
+
+  /**
+   * In order, the oldest jobs must be leased first. Resolves with whether they can be: a stray lease is waited for, at most
+   * as long as it can hold.
+   */
+  async #isNextInOrder(): Promise<boolean> {
+    const since = this.#strayLeaseSince;
+    if (since === undefined || !this.#options.ordered) return true;
+    const { leased } = await this.#call(this.#store.stats(this.#queue));
+    if (leased > 0 && this.#clock.monotonicMs() - since <= this.#options.leaseMs) return false;
+    this.#strayLeaseSince = undefined;
+    return true;
   }
 
   /** A pause that whoever wakes the replayer ends; after a failure there is always some. */
@@ -392,13 +420,14 @@ export class Replayer {
       this.#pacing.failed();
       await this.#failedWhole(token, batch, error);
       // One that fails alone is set aside and the others go on; anything larger is cut smaller on the next pass.
-      return batch.length === 1 && this.#policy.isClosed;
+      return batch.length === 1 && this.#policy.isClosed && !this.#options.ordered;
     }
     const tookMs = this.#clock.monotonicMs() - startedAt;
     if (delivery.outcomes.some((outcome) => typeof outcome === 'string')) this.#pacing.answered(tookMs);
     else this.#pacing.failed();
     await this.#settle(token, batch, delivery.outcomes);
-    return true;
+    // A refused job may be taken the next time, so no later one may be sent before.
+    return !this.#options.ordered || delivery.outcomes.every((outcome) => typeof outcome === 'string');
   }
 
   async #failedWhole(token: string, batch: readonly JobRecord[], error: unknown): Promise<void> {

@@ -6,7 +6,7 @@ import { FaultProxy } from './fault-proxy.js';
 import { Ledger } from './ledger.js';
 import { runLoad, settleWithin } from './load.js';
 import { RedisServer } from './redis-server.js';
-import { readStream } from './stream.js';
+import { readStream, type StreamEntry } from './stream.js';
 import { waitFor } from './wait-for.js';
 
 /** What a fault is made with. */
@@ -96,9 +96,8 @@ export async function surviveOutage(
       throw new Error(`${error.message}: ${JSON.stringify(queue.health())}`);
     });
 
-    ledger.delivered(
-      (await readStream(server, streamKey('outage'))).map((entry) => entry.fields.id as string),
-    );
+    const entries = await readStream(server, streamKey('outage'));
+    ledger.delivered(entries.map((entry) => entry.fields.id as string));
     const summary = ledger.summary();
     const told = `${kind.name}, ${fault.name}\n${ledger}\n${outages.join(', ')}`;
     expect(summary, told).toMatchObject({
@@ -120,6 +119,7 @@ export async function surviveOutage(
       ).toEqual(['started', 'ended']);
     if (fault.leavesUnknown) expect(unknown, told).toBeGreaterThan(0);
     expect(unbalanced, told).toEqual([]);
+    if (options.ordering === 'queue') expect(inversions(entries), told).toEqual([]);
     const { totals, backup } = queue.health();
     expect(totals, told).toMatchObject({
       accepted: offered,
@@ -136,4 +136,14 @@ export async function surviveOutage(
     await queue.close({ timeoutMs: 100 });
     end();
   }
+}
+
+/** Where a job stands behind one that was enqueued after it. */
+function inversions(entries: readonly StreamEntry[]): string[] {
+  const order = entries.map((entry) => (JSON.parse(entry.fields.payload as string) as { n: number }).n);
+  const found: string[] = [];
+  for (let i = 1; i < order.length; i++) {
+    if ((order[i] as number) < (order[i - 1] as number)) found.push(`${order[i]} after ${order[i - 1]}`);
+  }
+  return found;
 }
