@@ -787,20 +787,9 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       await this.#replayer.replay(over.signal, undefined);
       clock.clearTimeout(timer);
     }
-    if (this.#policy.isClosed) {
-      const over = new AbortController();
-      const untilEnd = pause(clock, Math.max(0, endsAt - clock.monotonicMs()), {
-        background: false,
-        signal: over.signal,
-      });
-      await Promise.race([this.#redeliverer.done, untilEnd]);
-      over.abort();
-    }
-    const perhapsLost = await this.#redeliverer.stop();
-    if (perhapsLost.length > 0) await this.#backUpAgain(perhapsLost);
-    this.#lossWatch?.stop();
-    this.#prober.stop();
     await this.#replayer.stop();
+    await this.#endRedelivery(endsAt);
+    this.#prober.stop();
     this.#unlisten();
     const pending = this.#backlog.pending;
     const last = leaveStore(backup, this.name);
@@ -812,6 +801,21 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     if (connection instanceof FactoryConnection) connection.destroy();
     this.#emitter.clear();
     return { pending };
+  }
+
+  /** What is still to be laid down again then goes to the backup. */
+  async #endRedelivery(endsAt: number): Promise<void> {
+    const { clock } = this.#options;
+    this.#lossWatch?.stop();
+    if (this.#policy.isClosed) {
+      const done = new AbortController();
+      const leftMs = Math.max(0, endsAt - clock.monotonicMs());
+      const time = pause(clock, leftMs, { background: false, signal: done.signal });
+      await Promise.race([this.#redeliverer.done, time]);
+      done.abort();
+    }
+    const perhapsLost = await this.#redeliverer.stop();
+    if (perhapsLost.length > 0) await this.#backUpAgain(perhapsLost);
   }
 
   async #allSettled(): Promise<void> {

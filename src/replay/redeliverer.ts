@@ -84,7 +84,7 @@ export class Redeliverer {
   readonly #pacing: Pacing;
   readonly #losses: Loss[] = [];
   #running: Promise<void> | undefined;
-  #isStopped = false;
+  readonly #stopped = new AbortController();
 
   constructor(
     gateway: RedisGateway,
@@ -117,7 +117,7 @@ export class Redeliverer {
 
   /** Ends. Returns the jobs of which nobody knows whether Redis has them. */
   async stop(): Promise<readonly JobRecord[]> {
-    this.#isStopped = true;
+    this.#stopped.abort();
     await this.#running;
     return this.#losses.flatMap((loss) => loss.left.reverse());
   }
@@ -125,14 +125,15 @@ export class Redeliverer {
   async #run(): Promise<void> {
     // The answer that told of the loss is still being dealt with.
     await undefined;
+    const { signal } = this.#stopped;
     for (;;) {
       const loss = this.#losses[0];
-      if (loss === undefined || this.#isStopped) return;
+      if (loss === undefined || signal.aborted) return;
       this.#pacing.begin();
       while (loss.left.length > 0) {
         const isWell = this.#policy.isClosed && this.#gateway.isReady && (await this.#deliver(loss));
-        if (this.#isStopped) return;
-        if (!isWell) await pause(this.#clock, LOOK_EVERY_MS, { background: true });
+        if (!isWell) await pause(this.#clock, LOOK_EVERY_MS, { background: true, signal });
+        if (signal.aborted) return;
       }
       this.#losses.shift();
       this.#listener.onEnd(loss.result());
