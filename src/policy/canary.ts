@@ -10,7 +10,7 @@ const CANARY_MS = 60_000;
 // PING is answered while writes are refused or paused, so the probe is a write. The witness is read before it.
 const canary = makeScript(`
 local witness = ''
-if KEYS[2] then witness = tostring(redis.call('GETBIT', KEYS[2], ARGV[3])) end
+if KEYS[2] then witness = tostring(redis.call('BITFIELD', KEYS[2], 'GET', 'u1', ARGV[3])[1]) end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return { ARGV[1], witness }
 `);

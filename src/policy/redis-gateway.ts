@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.js';
 import type { JobRecord } from '../job/job-record.js';
+import { EpochNotes } from '../recognition/epoch-notes.js';
 import { openEpoch } from '../recognition/epochs.js';
 import type { LossWindow } from '../recognition/loss-window.js';
 import { type QueueKeys, queueKeys } from '../recognition/queue-keys.js';
@@ -33,6 +34,7 @@ export class RedisGateway {
   readonly #queue: string;
   readonly #callerMs: number;
   readonly #generatedMs: number;
+  readonly #notes: EpochNotes;
   readonly #window: LossWindow | undefined;
   readonly #onLoss: () => void;
   readonly #onFailure: (failure: RedisFailure) => void;
@@ -58,6 +60,7 @@ export class RedisGateway {
     this.#keys = queueKeys(options.queue);
     this.#callerMs = options.recognition.callerMs;
     this.#generatedMs = options.recognition.generatedMs;
+    this.#notes = new EpochNotes(options.clock);
     this.#window = options.lossWindow;
     this.#onLoss = options.onLoss;
     this.#onFailure = options.onFailure;
@@ -93,6 +96,7 @@ export class RedisGateway {
       queue: this.#queue,
       callerMs: this.#callerMs,
       witness: witness?.delivery,
+      notes: this.#notes,
     };
     try {
       const work = this.#transport.deliver(this.connection, jobs, context);
@@ -105,7 +109,7 @@ export class RedisGateway {
       if (delivery.outcomes.includes('delivered')) this.#deliveries += 1;
       if (delivery.outcomes.some(isLaidDown)) this.#sight.writable = true;
       // In this order: these jobs were executed after whatever was lost.
-      if (this.#window?.judge(witness, delivery.witness)) this.#onLoss();
+      if (this.#window?.judge(witness, delivery.witness)) this.#foundLoss();
       this.#window?.acknowledged(jobs, delivery.outcomes, this.#clock.monotonicMs());
       return delivery;
     } catch (error) {
@@ -123,7 +127,7 @@ export class RedisGateway {
       const verdict = await within(this.#clock, timeoutMs, work, onLate);
       this.#sawAnswer(startedAt);
       this.#sight.writable = true;
-      if (this.#window?.judge(witness, verdict)) this.#onLoss();
+      if (this.#window?.judge(witness, verdict)) this.#foundLoss();
     } catch (error) {
       this.#window?.unanswered(witness);
       throw this.failed(error);
@@ -133,7 +137,8 @@ export class RedisGateway {
   /** Creates the epoch's bitmap ahead of its first job. The first job does it too, so a failure changes nothing. */
   async openEpoch(epoch: string, timeoutMs: number): Promise<void> {
     const work = openEpoch(this.connection, this.#keys, epoch, this.#generatedMs);
-    await within(this.#clock, timeoutMs, work).catch(() => {});
+    const opened = within(this.#clock, timeoutMs, work);
+    await opened.then(() => this.#notes.noted([epoch])).catch(() => {});
   }
 
   /** Somebody waited for an answer for as long as he could. */
@@ -161,6 +166,11 @@ export class RedisGateway {
     this.#sight.lastError = { kind: failure.kind, at: this.#clock.now() };
     this.#onFailure(failure);
     return failure;
+  }
+
+  #foundLoss(): void {
+    this.#notes.forget();
+    this.#onLoss();
   }
 
   #sawAnswer(startedAt: number): void {

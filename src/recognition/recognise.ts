@@ -1,19 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import type { JobRecord } from '../job/job-record.js';
-import type { RedisConnection } from '../redis/redis-connection.js';
+import type { Argument, RedisConnection } from '../redis/redis-connection.js';
 import { parseDeliveryId } from './delivery-id.js';
+import type { EpochNotes } from './epoch-notes.js';
 import type { QueueKeys } from './queue-keys.js';
-import { runScript, type Script } from './script.js';
+import type { RecognitionScripts } from './recognition-script.js';
+import { runScript, scriptCommand, sendScript } from './script.js';
 
-/** How a transport writes its jobs' own arguments for the script it made with `recognitionScript()`. */
+/** How a transport writes its jobs' own arguments for the scripts it made with `recognitionScripts()`. */
 export interface Layout {
   /** The transport's key: KEYS[1]. */
   readonly key: string;
-  readonly script: Script;
+  readonly scripts: RecognitionScripts;
   /** Whether the job needs the full form for another reason than a caller's id. */
   isFull(job: JobRecord): boolean;
   /** Appends the job's own arguments: as many as the script was told for this form. */
-  write(args: string[], job: JobRecord, full: boolean): void;
+  write(args: Argument[], job: JobRecord, full: boolean): void;
 }
 
 /**
@@ -51,16 +53,84 @@ export function nextEcho(): string {
   return `${echoPrefix}.${echoes}`;
 }
 
+/** What a delivery through recognition needs besides its jobs. */
+export interface RecognitionContext {
+  /** How long a caller's id stays marked, ms. */
+  readonly callerMs: number;
+  /** The delivery id that Redis should still know. */
+  readonly witness: string | undefined;
+  /** Which epochs need no note; undefined: all are noted. */
+  readonly notes?: EpochNotes | undefined;
+}
+
 /** Delivers `jobs` through recognition, in one script. Rejects as the client does, and with {@link ReplyMismatchError}. */
 export async function recognise(
   connection: RedisConnection,
   keys: QueueKeys,
   layout: Layout,
   jobs: readonly JobRecord[],
-  callerMs: number,
-  witness: string | undefined,
+  context: RecognitionContext,
 ): Promise<Delivery> {
   const echo = nextEcho();
+  const hasWitness = context.witness !== undefined;
+  const command = usualCommand(keys, layout, jobs, context, echo);
+  if (command !== undefined) {
+    const reply = await sendScript(connection, layout.scripts.usual, command);
+    return readReply(reply, echo, jobs.length, hasWitness);
+  }
+  return recogniseAny(connection, keys, layout, jobs, context, echo);
+}
+
+/** The usual script's command, or undefined when these jobs need the general one. */
+function usualCommand(
+  keys: QueueKeys,
+  layout: Layout,
+  jobs: readonly JobRecord[],
+  { witness, notes }: RecognitionContext,
+  echo: string,
+): Argument[] | undefined {
+  const first = (jobs[0] as JobRecord).delivery;
+  const dash = first.lastIndexOf('-');
+  const epoch = first.slice(0, dash);
+  if (!notes?.isFresh(epoch)) return undefined;
+  const prefix = first.slice(0, dash + 1);
+  if (witness !== undefined && !witness.startsWith(prefix)) return undefined;
+  const command = scriptCommand(layout.scripts.usual, 2);
+  const witnessSeq = (witness ?? first).slice(prefix.length);
+  command.push(layout.key, keys.seen(epoch), echo, witnessSeq, prefix);
+  let countAt = -1;
+  let count = 0;
+  let nextSeq = -1;
+  let runEnqueuedAt = -1;
+  for (const job of jobs) {
+    const { delivery, enqueuedAt } = job;
+    if (job.id !== delivery || !delivery.startsWith(prefix) || layout.isFull(job)) return undefined;
+    const seqText = delivery.slice(prefix.length);
+    const seq = Number(seqText);
+    // A run is cut as soon as anything but the payload and the next number differs.
+    if (seq !== nextSeq || enqueuedAt !== runEnqueuedAt) {
+      if (countAt >= 0) command[countAt] = String(count);
+      countAt = command.length;
+      count = 0;
+      runEnqueuedAt = enqueuedAt;
+      command.push('', seqText, String(enqueuedAt));
+    }
+    count += 1;
+    nextSeq = seq + 1;
+    layout.write(command, job, false);
+  }
+  command[countAt] = String(count);
+  return command;
+}
+
+async function recogniseAny(
+  connection: RedisConnection,
+  keys: QueueKeys,
+  layout: Layout,
+  jobs: readonly JobRecord[],
+  { callerMs, witness, notes }: RecognitionContext,
+  echo: string,
+): Promise<Delivery> {
   const epochs: string[] = [];
   const places = new Map<string, number>();
   const placeOf = (epoch: string): number => {
@@ -72,9 +142,8 @@ export async function recognise(
     return place;
   };
 
-  const runs: string[] = [];
+  const runs: Argument[] = [];
   const markers: string[] = [];
-  // A run is cut as soon as anything but the payload and the next number differs: the usual batch is a single one.
   let countAt = -1;
   let count = 0;
   let runEpoch = '';
@@ -104,9 +173,10 @@ export async function recognise(
 
   const seen = witness === undefined ? undefined : parseDeliveryId(witness);
   const witnessPlace = seen === undefined ? 0 : placeOf(seen.epoch);
+  const isNoted = notes !== undefined && epochs.every((epoch) => notes.isFresh(epoch));
   const reply = await runScript(
     connection,
-    layout.script,
+    layout.scripts.general,
     [layout.key, keys.epochs, ...epochs.map(keys.seen), ...markers],
     [
       echo,
@@ -114,15 +184,29 @@ export async function recognise(
       String(witnessPlace),
       String(seen?.seq ?? 0),
       String(callerMs),
+      isNoted ? '0' : '1',
       ...epochs,
       ...runs,
     ],
   );
-  return readReply(reply, echo, jobs.length);
+  const delivery = readReply(reply, echo, jobs.length, seen !== undefined);
+  // An epoch whose note was refused has laid nothing down.
+  if (!isNoted && delivery.outcomes.some((outcome) => typeof outcome === 'string')) notes?.noted(epochs);
+  return delivery;
 }
 
-function readReply(reply: unknown, echo: string, jobs: number): Delivery {
-  if (!Array.isArray(reply) || String(reply[0]) !== echo) throw new ReplyMismatchError();
+/**
+ * The usual script's short reply means that every job was laid down. Letters: `l` laid down, `r` recognised, `d` duplicate,
+ * anything else refused, with its text further on.
+ */
+function readReply(reply: unknown, echo: string, jobs: number, hasWitness: boolean): Delivery {
+  if (!Array.isArray(reply)) {
+    const text = String(reply);
+    if (!text.startsWith(echo) || text[echo.length] !== ':') throw new ReplyMismatchError();
+    const outcomes = new Array<DeliveryOutcome>(jobs).fill('delivered');
+    return { outcomes, witness: hasWitness ? verdictOf(text.slice(echo.length + 1)) : undefined };
+  }
+  if (String(reply[0]) !== echo) throw new ReplyMismatchError();
   const letters = String(reply[2]);
   if (letters.length !== jobs) throw new ReplyMismatchError();
   let refusal = 3;
@@ -134,8 +218,12 @@ function readReply(reply: unknown, echo: string, jobs: number): Delivery {
     else if (letter === 'd') outcomes[i] = 'duplicate';
     else outcomes[i] = { rejected: new RefusedByScript(String(reply[refusal++])) };
   }
-  const bit = String(reply[1]);
-  return { outcomes, witness: bit === '1' ? 'kept' : bit === '0' ? 'lost' : undefined };
+  return { outcomes, witness: hasWitness ? verdictOf(String(reply[1])) : undefined };
+}
+
+/** Of the witness's bit, as far as the server told it. */
+function verdictOf(bit: string): Delivery['witness'] {
+  return bit === '1' ? 'kept' : bit === '0' ? 'lost' : undefined;
 }
 
 /** Redis's answer to one job inside a script; its message is the wire text, so it sorts like a reply of the client's. */

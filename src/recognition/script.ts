@@ -11,24 +11,37 @@ export function makeScript(source: string): Script {
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
+/** The command that runs `script`, to be continued with `keyCount` keys (at least one) and the arguments. */
+export function scriptCommand(script: Script, keyCount: number): Argument[] {
+  return ['EVALSHA', script.sha, String(keyCount)];
+}
+
 /**
- * Runs `script` with `keys` (at least one) and `args`. A server that does not have it (a restart, a new node, SCRIPT FLUSH)
- * answers NOSCRIPT without executing anything, and gets the source.
+ * Sends what `scriptCommand()` began. A server that does not have the script (a restart, a new node, SCRIPT FLUSH) answers
+ * NOSCRIPT without executing anything, and gets the source.
  */
-export async function runScript(
+export async function sendScript(
+  connection: RedisConnection,
+  script: Script,
+  command: readonly Argument[],
+): Promise<unknown> {
+  const key = command[3] as string;
+  try {
+    return await connection.send(command, key);
+  } catch (error) {
+    if (!isNoScript(error)) throw error;
+    return connection.send(['EVAL', script.source, ...command.slice(2)], key);
+  }
+}
+
+/** Runs `script` with `keys` (at least one) and `args`. */
+export function runScript(
   connection: RedisConnection,
   script: Script,
   keys: readonly string[],
   args: readonly Argument[],
 ): Promise<unknown> {
-  const count = String(keys.length);
-  const key = keys[0] as string;
-  try {
-    return await connection.send(['EVALSHA', script.sha, count, ...keys, ...args], key);
-  } catch (error) {
-    if (!isNoScript(error)) throw error;
-    return connection.send(['EVAL', script.source, count, ...keys, ...args], key);
-  }
+  return sendScript(connection, script, [...scriptCommand(script, keys.length), ...keys, ...args]);
 }
 
 // GLIDE words it "NoScriptError: …".

@@ -2,11 +2,11 @@ import { ResilientQueueError } from '../errors/resilient-queue-error.js';
 import type { JobRecord } from '../job/job-record.js';
 import { type QueueKeys, queueKeys } from '../recognition/queue-keys.js';
 import { type Delivery, type Layout, recognise } from '../recognition/recognise.js';
-import { recognitionScript } from '../recognition/recognition-script.js';
+import { recognitionScripts } from '../recognition/recognition-script.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import type { DeliveryContext, Transport, TransportCapabilities } from './transport.js';
 
-const script = recognitionScript(
+const scripts = recognitionScripts(
   `
 local function lay(at, id, enqueuedAt, full)
   if full and ARGV[at + 2] ~= '' then
@@ -58,7 +58,7 @@ export class StreamsTransport implements Transport<undefined> {
     context: DeliveryContext,
   ): Promise<Delivery> {
     const { keys, layout } = this.#ofQueue(context.queue);
-    return recognise(connection, keys, layout, jobs, context.callerMs, context.witness);
+    return recognise(connection, keys, layout, jobs, context);
   }
 
   // Nearly always one queue: made once, not once a batch.
@@ -75,7 +75,7 @@ export class StreamsTransport implements Transport<undefined> {
 function layoutOf(queue: string): Layout {
   return {
     key: streamKey(queue),
-    script,
+    scripts,
     isFull: (job) => job.headers !== undefined,
     write(args, job, full) {
       args.push(job.name, job.payload);

@@ -1,4 +1,5 @@
 import type { JobRecord } from '../job/job-record.js';
+import type { EpochNotes } from '../recognition/epoch-notes.js';
 import type { Delivery } from '../recognition/recognise.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 
@@ -28,6 +29,8 @@ export interface DeliveryContext {
   readonly callerMs: number;
   /** The delivery id that Redis should still know, read before anything is written. */
   readonly witness: string | undefined;
+  /** Which epochs Redis has noted lately; undefined where that is not known. */
+  readonly notes?: EpochNotes | undefined;
 }
 
 /**

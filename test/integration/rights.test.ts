@@ -67,7 +67,7 @@ async function scriptsRun(server: RedisServer): Promise<number> {
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
 }
 
-it.each(['xadd', 'setbit'])(
+it.each(['xadd', 'bitfield'])(
   'rejects, and loses and doubles nothing, while the right to %s is missing',
   async (command) => {
     await using server = await startServer();
@@ -119,7 +119,7 @@ it.each(['xadd', 'setbit'])(
   },
 );
 
-it.each(['xadd', 'setbit'])(
+it.each(['xadd', 'bitfield'])(
   'keeps a backlog whose replay misses the right to %s, and replays it by itself',
   async (command) => {
     await using server = await startServer();
@@ -186,7 +186,7 @@ it('parks nothing when rights are taken, given back and taken again under load',
   const deliveredBefore = queue.health().totals.delivered;
   await server.command('ACL', 'SETUSER', 'app', '+xadd');
   await waitFor(() => queue.health().totals.delivered > deliveredBefore, { what: 'jobs to go through' });
-  await server.command('ACL', 'SETUSER', 'app', '-setbit');
+  await server.command('ACL', 'SETUSER', 'app', '-bitfield');
   const { released } = store;
   await waitFor(
     () => store.released > released || seen.parked.length > 0 || queue.health().backup.pending === 0,
@@ -194,7 +194,7 @@ it('parks nothing when rights are taken, given back and taken again under load',
       what: 'replay to come again',
     },
   );
-  await server.command('ACL', 'SETUSER', 'app', '+setbit');
+  await server.command('ACL', 'SETUSER', 'app', '+bitfield');
   await waitFor(() => queue.health().status === 'up', { what: 'the backlog to be replayed by itself' });
   ended.abort();
   const { offered } = await load;
