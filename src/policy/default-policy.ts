@@ -1,5 +1,4 @@
 import {
-  BrokenCircuitError,
   type CircuitBreakerPolicy,
   CircuitState,
   ConsecutiveBreaker,
@@ -98,13 +97,10 @@ export class RedisPolicy {
    * Runs `attempt`, again after an outage's failure as often as the retry option says. Rejects with the attempt's
    * {@link RedisFailure}, or with {@link CircuitOpenError} without running it.
    */
-  async execute<T>(attempt: () => Promise<T>, options: { readonly retry: boolean }): Promise<T> {
-    const once = () => this.#once(attempt);
-    try {
-      return await (options.retry ? this.#retry.execute(once) : once());
-    } catch (error) {
-      throw error instanceof StaleFailure ? error.failure : error;
-    }
+  execute<T>(attempt: () => Promise<T>, options: { readonly retry: boolean }): Promise<T> {
+    const first = this.#once(attempt);
+    // Retry's layer is put around it only when there is something to retry: nearly every attempt is the only one.
+    return options.retry ? first.catch((error: unknown) => this.#again(attempt, error)) : first;
   }
 
   /** Runs `canary` as the breaker's test, and closes it on success. Only one at a time, and not while isolated. */
@@ -123,26 +119,38 @@ export class RedisPolicy {
     return this.#breaker.isolate();
   }
 
-  async #once<T>(attempt: () => Promise<T>): Promise<T> {
+  #once<T>(attempt: () => Promise<T>): Promise<T> {
     // cockatiel would let this call wait for the probe's end, and make it the probe of an open breaker.
-    if (!this.isClosed) throw new CircuitOpenError();
+    if (!this.isClosed) return Promise.reject(new CircuitOpenError());
     const openings = this.#openings;
-    try {
-      return await this.#breaker.execute(async () => {
-        try {
-          return await attempt();
-        } catch (error) {
-          if (!(error instanceof RedisFailure)) throw error;
-          if (this.#openings !== openings) throw new StaleFailure(error);
-          this.#lastFailure = error;
-          // A gap that was not ridden out is an outage by itself: nobody else should wait for it.
-          if (error.treatment === 'gap') this.#trippable.tripOnFailure();
-          throw error;
-        }
-      });
-    } catch (error) {
-      throw error instanceof BrokenCircuitError ? new CircuitOpenError() : error;
-    }
+    // A closed breaker of cockatiel's does no more on success than to tell its strategy, so that is all that is done here.
+    return attempt().then(
+      (value) => {
+        this.#trippable.success(CircuitState.Closed);
+        return value;
+      },
+      (error: unknown) => this.#failed(error, openings),
+    );
+  }
+
+  async #failed(error: unknown, openings: number): Promise<never> {
+    // One that began before the breaker opened says nothing about Redis after it.
+    if (!(error instanceof RedisFailure) || this.#openings !== openings) throw error;
+    this.#lastFailure = error;
+    // A gap that was not ridden out is an outage by itself: nobody else should wait for it.
+    if (error.treatment === 'gap') this.#trippable.tripOnFailure();
+    return this.#breaker.execute(() => Promise.reject(error));
+  }
+
+  /** Goes on after a first failure. A broken circuit is never retried. */
+  async #again<T>(attempt: () => Promise<T>, failure: unknown): Promise<T> {
+    if (!this.isClosed) throw failure;
+    let isFirst = true;
+    return this.#retry.execute(() => {
+      if (!isFirst) return this.#once(attempt);
+      isFirst = false;
+      return Promise.reject(failure);
+    });
   }
 }
 
@@ -152,16 +160,6 @@ export class CircuitOpenError extends Error {
 
   constructor() {
     super('The circuit breaker is open.');
-  }
-}
-
-/** Carries a failure past the breaker and the retry without counting. */
-class StaleFailure extends Error {
-  readonly failure: RedisFailure;
-
-  constructor(failure: RedisFailure) {
-    super(failure.message);
-    this.failure = failure;
   }
 }
 

@@ -4,12 +4,13 @@ import { EpochNotes } from '../recognition/epoch-notes.js';
 import { openEpoch } from '../recognition/epochs.js';
 import type { LossWindow } from '../recognition/loss-window.js';
 import { type QueueKeys, queueKeys } from '../recognition/queue-keys.js';
-import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
+import type { Delivery } from '../recognition/recognise.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import type { DeliveryContext, Transport } from '../transport/transport.js';
 import { writeCanary } from './canary.js';
 import { type FailureKind, type RedisFailure, sortFailure } from './outage.js';
-import { within } from './within.js';
+import { Timeouts } from './timeouts.js';
+import { noAnswerWithin, within } from './within.js';
 
 /** What the gateway has seen of Redis. */
 export interface RedisSight {
@@ -35,6 +36,7 @@ export class RedisGateway {
   readonly #callerMs: number;
   readonly #generatedMs: number;
   readonly #notes: EpochNotes;
+  readonly #timeouts: Timeouts;
   readonly #window: LossWindow | undefined;
   readonly #onLoss: () => void;
   readonly #onFailure: (failure: RedisFailure) => void;
@@ -61,6 +63,7 @@ export class RedisGateway {
     this.#callerMs = options.recognition.callerMs;
     this.#generatedMs = options.recognition.generatedMs;
     this.#notes = new EpochNotes(options.clock);
+    this.#timeouts = new Timeouts(options.clock);
     this.#window = options.lossWindow;
     this.#onLoss = options.onLoss;
     this.#onFailure = options.onFailure;
@@ -85,7 +88,7 @@ export class RedisGateway {
    * Delivers `jobs`. Rejects with a {@link RedisFailure} when the batch has no answer; an answer after `timeoutMs` is told to
    * `onLate`.
    */
-  async deliver(
+  deliver(
     jobs: readonly JobRecord[],
     timeoutMs: number,
     onLate?: (delivery: Delivery) => void,
@@ -98,24 +101,43 @@ export class RedisGateway {
       witness: witness?.delivery,
       notes: this.#notes,
     };
-    try {
-      const work = this.#transport.deliver(this.connection, jobs, context);
-      const delivery = await within(this.#clock, timeoutMs, work, (late) => {
-        // Whoever still waits is told so, and a primary that was demoted meanwhile can say it, too.
-        this.#window?.acknowledged(jobs, late.outcomes, this.#clock.monotonicMs());
-        onLate?.(late);
-      });
-      this.#sawAnswer(startedAt);
-      if (delivery.outcomes.includes('delivered')) this.#deliveries += 1;
-      if (delivery.outcomes.some(isLaidDown)) this.#sight.writable = true;
-      // In this order: these jobs were executed after whatever was lost.
-      if (this.#window?.judge(witness, delivery.witness)) this.#foundLoss();
-      this.#window?.acknowledged(jobs, delivery.outcomes, this.#clock.monotonicMs());
-      return delivery;
-    } catch (error) {
-      this.#window?.unanswered(witness);
-      throw this.failed(error);
-    }
+    // One promise and callbacks: each `enqueue()` that is alone comes this way, and pays for every layer.
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown) => {
+        this.#window?.unanswered(witness);
+        reject(this.failed(error));
+      };
+      const timeout = this.#timeouts.start(startedAt, timeoutMs, () => fail(noAnswerWithin(timeoutMs)));
+      const answered = (delivery: Delivery) => {
+        const now = this.#clock.monotonicMs();
+        if (!this.#timeouts.end(timeout)) {
+          // Whoever still waits is told so, and a primary that was demoted meanwhile can say it, too.
+          this.#window?.acknowledged(jobs, delivery.outcomes, now);
+          onLate?.(delivery);
+          return;
+        }
+        this.#sight.reachable = true;
+        this.#sight.latencyMs = now - startedAt;
+        if (delivery.outcomes.includes('delivered')) {
+          this.#deliveries += 1;
+          this.#sight.writable = true;
+        } else if (delivery.outcomes.includes('recognised')) {
+          this.#sight.writable = true;
+        }
+        // In this order: these jobs were executed after whatever was lost.
+        if (this.#window?.judge(witness, delivery.witness)) this.#foundLoss();
+        this.#window?.acknowledged(jobs, delivery.outcomes, now);
+        resolve(delivery);
+      };
+      const refused = (error: unknown) => {
+        if (this.#timeouts.end(timeout)) fail(error);
+      };
+      try {
+        this.#transport.deliver(this.connection, jobs, context).then(answered, refused);
+      } catch (error) {
+        refused(error);
+      }
+    });
   }
 
   /** Writes the canary: resolves when Redis takes writes. An answer after `timeoutMs` is told to `onLate`. */
@@ -139,6 +161,11 @@ export class RedisGateway {
     const work = openEpoch(this.connection, this.#keys, epoch, this.#generatedMs);
     const opened = within(this.#clock, timeoutMs, work);
     await opened.then(() => this.#notes.noted([epoch])).catch(() => {});
+  }
+
+  /** Nothing is sent any more. */
+  stop(): void {
+    this.#timeouts.stop();
   }
 
   /** Somebody waited for an answer for as long as he could. */
@@ -177,8 +204,4 @@ export class RedisGateway {
     this.#sight.reachable = true;
     this.#sight.latencyMs = this.#clock.monotonicMs() - startedAt;
   }
-}
-
-function isLaidDown(outcome: DeliveryOutcome): boolean {
-  return outcome === 'delivered' || outcome === 'recognised';
 }

@@ -19,8 +19,7 @@ export function within<T>(
     const giveUp = () => {
       if (isSettled) return;
       isLate = true;
-      const row = { kind: 'timeout', treatment: 'outage', fate: 'unknown' } as const;
-      reject(new RedisFailure(row, `No answer from Redis within ${Math.round(timeoutMs)} ms.`));
+      reject(noAnswerWithin(timeoutMs));
     };
     work.then(
       (value) => {
@@ -37,4 +36,10 @@ export function within<T>(
       },
     );
   });
+}
+
+/** The failure of an attempt that was given up: it may still be executed. */
+export function noAnswerWithin(timeoutMs: number): RedisFailure {
+  const row = { kind: 'timeout', treatment: 'outage', fate: 'unknown' } as const;
+  return new RedisFailure(row, `No answer from Redis within ${Math.round(timeoutMs)} ms.`);
 }

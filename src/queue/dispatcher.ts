@@ -72,33 +72,24 @@ export class Dispatcher {
   }
 
   /** Resolves when no attempt at `jobs` will be begun any more; never rejects. */
-  async send(jobs: PendingJob[]): Promise<void> {
+  send(jobs: PendingJob[]): Promise<void> {
     if (!this.#policy.isClosed) {
-      this.#listener.onDiverted(
-        jobs,
-        this.#policy.state === 'isolated' ? undefined : this.#policy.lastFailure,
-      );
-      return;
+      const isIsolated = this.#policy.state === 'isolated';
+      this.#listener.onDiverted(jobs, isIsolated ? undefined : this.#policy.lastFailure);
+      return Promise.resolve();
     }
-    const oldest = jobs[0] as PendingJob;
-    const batch = new Batch(jobs, oldest.startedAt + this.#deadlineMs);
-    this.#batches.add(batch);
-    // A retry's pause may outlast the deadline; the batch's place is free then all the same.
-    await Promise.race([this.#run(batch), batch.over]);
-    this.#batches.delete(batch);
-    this.#divert(batch);
-  }
-
-  async #run(batch: Batch): Promise<void> {
-    try {
-      await this.#policy.execute(() => this.#attempt(batch), { retry: !this.#isOrdered });
-    } catch (error) {
-      if (!(error instanceof RedisFailure)) return;
-      batch.failure = error;
-      // It stayed a redirection: this client will never reach the queue's node.
-      if (error.treatment !== 'redirect') return;
-      for (const job of batch.open()) this.#listener.onRefused(job, error);
-    }
+    return new Promise((resolve) => {
+      const batch = new Batch(jobs, (jobs[0] as PendingJob).startedAt + this.#deadlineMs, resolve);
+      this.#batches.add(batch);
+      const end = () => this.#divert(batch);
+      // A retry's pause may outlast the deadline; the batch is over then all the same.
+      this.#policy
+        .execute(() => this.#attempt(batch), { retry: !this.#isOrdered })
+        .then(end, (error: unknown) => {
+          this.#failed(batch, error);
+          end();
+        });
+    });
   }
 
   /** Gives up every batch under way, before its deadline. Returns the jobs that are open. */
@@ -112,36 +103,61 @@ export class Dispatcher {
     return jobs;
   }
 
-  async #attempt(batch: Batch): Promise<void> {
-    for (;;) {
-      const leftMs = batch.deadlineAt - this.#clock.monotonicMs();
-      const goOn = () => !batch.isOver && this.#policy.isClosed;
-      if (!this.#gateway.isReady) {
-        this.#armDeadline(batch);
-        // It ends just before the deadline, so that the breaker is open when these jobs are seen in the backup.
-        if (await untilReady(this.#gateway, this.#clock, leftMs - MIN_ATTEMPT_MS, goOn, false)) continue;
-        batch.failure ??= stayedAway();
-        // A batch that came late to the gap has not seen whether it outlasts a deadline.
-        if (leftMs < this.#deadlineMs / 2) throw new GivenUp();
-        throw this.#gateway.failed(stayedAway());
-      }
-      const jobs = batch.open();
-      if (leftMs < MIN_ATTEMPT_MS || jobs.length === 0) throw new GivenUp();
-      const failure = await this.#try(jobs, leftMs);
-      if (failure === undefined) return;
-      batch.failure = failure;
-      this.#armDeadline(batch);
-      // Not ridden out, a gap is one failure like others: the connection may be back in a moment.
-      if (this.#isOrdered) throw failure.treatment === 'gap' ? failure.as('outage') : failure;
-      if (failure.treatment !== 'gap') throw failure;
-      // The connection went away and may be back in a moment: that is no reason to give up yet.
-      await pause(this.#clock, GAP_PAUSE_MS * (0.5 + Math.random()), { background: false });
-      if (!goOn()) throw failure;
+  #failed(batch: Batch, error: unknown): void {
+    if (!(error instanceof RedisFailure)) return;
+    batch.failure = error;
+    // It stayed a redirection: this client will never reach the queue's node.
+    if (error.treatment === 'redirect') {
+      for (const job of batch.open()) this.#listener.onRefused(job, error);
     }
   }
 
+  /** Without an async function's cost, as long as all goes well. */
+  #attempt(batch: Batch): Promise<void> {
+    const leftMs = batch.deadlineAt - this.#clock.monotonicMs();
+    if (batch.isTried || !this.#gateway.isReady || leftMs < MIN_ATTEMPT_MS) return this.#attemptAgain(batch);
+    batch.isTried = true;
+    return this.#try(batch.jobs, leftMs).then((failure) =>
+      failure === undefined ? undefined : this.#rideOut(batch, failure),
+    );
+  }
+
+  /** Waits for the connection where it is away. */
+  async #attemptAgain(batch: Batch): Promise<void> {
+    const leftMs = batch.deadlineAt - this.#clock.monotonicMs();
+    if (!this.#gateway.isReady) {
+      this.#armDeadline(batch);
+      const goOn = () => !batch.isOver && this.#policy.isClosed;
+      // It ends just before the deadline, so that the breaker is open when these jobs are seen in the backup.
+      if (await untilReady(this.#gateway, this.#clock, leftMs - MIN_ATTEMPT_MS, goOn, false)) {
+        return this.#attemptAgain(batch);
+      }
+      batch.failure ??= stayedAway();
+      // A batch that came late to the gap has not seen whether it outlasts a deadline.
+      if (leftMs < this.#deadlineMs / 2) throw new GivenUp();
+      throw this.#gateway.failed(stayedAway());
+    }
+    const jobs = batch.open();
+    if (leftMs < MIN_ATTEMPT_MS || jobs.length === 0) throw new GivenUp();
+    batch.isTried = true;
+    const failure = await this.#try(jobs, leftMs);
+    if (failure !== undefined) await this.#rideOut(batch, failure);
+  }
+
+  /** The connection may be back in a moment: that is no reason to give up yet. Any other failure is thrown. */
+  async #rideOut(batch: Batch, failure: RedisFailure): Promise<void> {
+    batch.failure = failure;
+    this.#armDeadline(batch);
+    // In order, a gap is one failure like others.
+    if (this.#isOrdered) throw failure.treatment === 'gap' ? failure.as('outage') : failure;
+    if (failure.treatment !== 'gap') throw failure;
+    await pause(this.#clock, GAP_PAUSE_MS * (0.5 + Math.random()), { background: false });
+    if (batch.isOver || !this.#policy.isClosed) throw failure;
+    await this.#attemptAgain(batch);
+  }
+
   /** One delivery. Resolves with the failure that leaves jobs open, undefined when every job has its answer. */
-  async #try(jobs: PendingJob[], leftMs: number): Promise<RedisFailure | undefined> {
+  #try(jobs: readonly PendingJob[], leftMs: number): Promise<RedisFailure | undefined> {
     const isLarge = jobs.length === 1 && (jobs[0] as PendingJob).record.payload.length >= LARGE_BYTES;
     const timeoutMs = isLarge ? leftMs : Math.min(this.#attemptTimeoutMs, leftMs);
     const records: JobRecord[] = new Array(jobs.length);
@@ -153,22 +169,23 @@ export class Dispatcher {
       job.lastAttemptAt = now;
       records[i] = job.record;
     }
-    let delivery: Delivery;
-    try {
-      delivery = await this.#gateway.deliver(records, timeoutMs, (late) => {
-        this.#answered(jobs, late);
-        this.#listener.onLateAnswer();
-      });
-    } catch (error) {
-      const failure = error as RedisFailure;
-      if (failure.kind === 'timeout') this.#limits.halve();
-      if (failure.fate === 'not-delivered') for (const job of jobs) job.unanswered -= 1;
-      if (failure.treatment !== 'caller') return failure;
-      for (const job of jobs) if (job.isOpen) this.#listener.onRefused(job, failure);
-      return undefined;
-    }
-    this.#limits.double();
-    return this.#answered(jobs, delivery);
+    const late = (delivery: Delivery) => {
+      this.#answered(jobs, delivery);
+      this.#listener.onLateAnswer();
+    };
+    return this.#gateway.deliver(records, timeoutMs, late).then(
+      (delivery) => {
+        this.#limits.double();
+        return this.#answered(jobs, delivery);
+      },
+      (failure: RedisFailure) => {
+        if (failure.kind === 'timeout') this.#limits.halve();
+        if (failure.fate === 'not-delivered') for (const job of jobs) job.unanswered -= 1;
+        if (failure.treatment !== 'caller') return failure;
+        for (const job of jobs) if (job.isOpen) this.#listener.onRefused(job, failure);
+        return undefined;
+      },
+    );
   }
 
   /** Hands on each job's outcome. Returns the first failure that leaves a job open. */
@@ -223,8 +240,9 @@ export class Dispatcher {
   }
 
   #end(batch: Batch): void {
-    batch.end();
+    this.#batches.delete(batch);
     if (batch.timer !== undefined) this.#clock.clearTimeout(batch.timer);
+    batch.end();
   }
 }
 
@@ -233,30 +251,28 @@ class GivenUp extends Error {}
 
 /** Jobs that are sent together, and until when. */
 class Batch {
+  readonly jobs: readonly PendingJob[];
   readonly deadlineAt: number;
-  readonly #jobs: PendingJob[];
-  failure: RedisFailure | undefined;
-  timer: Timer | undefined;
+  readonly #onOver: () => void;
+  failure: RedisFailure | undefined = undefined;
+  timer: Timer | undefined = undefined;
+  /** There has been an attempt. */
+  isTried = false;
   /** Its jobs are settled or diverted. */
   isOver = false;
-  /** Resolves then. */
-  readonly over: Promise<void>;
-  #resolve!: () => void;
 
-  constructor(jobs: PendingJob[], deadlineAt: number) {
-    this.#jobs = jobs;
+  constructor(jobs: readonly PendingJob[], deadlineAt: number, onOver: () => void) {
+    this.jobs = jobs;
     this.deadlineAt = deadlineAt;
-    this.over = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
+    this.#onOver = onOver;
   }
 
   end(): void {
     this.isOver = true;
-    this.#resolve();
+    this.#onOver();
   }
 
   open(): PendingJob[] {
-    return this.#jobs.filter((job) => job.isOpen);
+    return this.jobs.filter((job) => job.isOpen);
   }
 }

@@ -790,6 +790,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     await this.#replayer.stop();
     await this.#endRedelivery(endsAt);
     this.#prober.stop();
+    this.#gateway.stop();
     this.#unlisten();
     const pending = this.#backlog.pending;
     const last = leaveStore(backup, this.name);

@@ -64,7 +64,7 @@ export interface RecognitionContext {
 }
 
 /** Delivers `jobs` through recognition, in one script. Rejects as the client does, and with {@link ReplyMismatchError}. */
-export async function recognise(
+export function recognise(
   connection: RedisConnection,
   keys: QueueKeys,
   layout: Layout,
@@ -72,13 +72,11 @@ export async function recognise(
   context: RecognitionContext,
 ): Promise<Delivery> {
   const echo = nextEcho();
-  const hasWitness = context.witness !== undefined;
   const command = usualCommand(keys, layout, jobs, context, echo);
-  if (command !== undefined) {
-    const reply = await sendScript(connection, layout.scripts.usual, command);
-    return readReply(reply, echo, jobs.length, hasWitness);
-  }
-  return recogniseAny(connection, keys, layout, jobs, context, echo);
+  if (command === undefined) return recogniseAny(connection, keys, layout, jobs, context, echo);
+  return sendScript(connection, layout.scripts.usual, command, (reply) =>
+    readReply(reply, echo, jobs.length, context.witness !== undefined),
+  );
 }
 
 /** The usual script's command, or undefined when these jobs need the general one. */

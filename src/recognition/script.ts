@@ -17,21 +17,22 @@ export function scriptCommand(script: Script, keyCount: number): Argument[] {
 }
 
 /**
- * Sends what `scriptCommand()` began. A server that does not have the script (a restart, a new node, SCRIPT FLUSH) answers
- * NOSCRIPT without executing anything, and gets the source.
+ * Sends what `scriptCommand()` began, and resolves with what `read` makes of the reply. A server that does not have the script
+ * (a restart, a new node, SCRIPT FLUSH) answers NOSCRIPT without executing anything, and gets the source.
+ *
+ * On the way of every `enqueue()`, so it makes one promise and no more.
  */
-export async function sendScript(
+export function sendScript<T>(
   connection: RedisConnection,
   script: Script,
   command: readonly Argument[],
-): Promise<unknown> {
+  read: (reply: unknown) => T,
+): Promise<T> {
   const key = command[3] as string;
-  try {
-    return await connection.send(command, key);
-  } catch (error) {
+  return connection.send(command, key).then(read, (error: unknown) => {
     if (!isNoScript(error)) throw error;
-    return connection.send(['EVAL', script.source, ...command.slice(2)], key);
-  }
+    return connection.send(['EVAL', script.source, ...command.slice(2)], key).then(read);
+  });
 }
 
 /** Runs `script` with `keys` (at least one) and `args`. */
@@ -41,7 +42,8 @@ export function runScript(
   keys: readonly string[],
   args: readonly Argument[],
 ): Promise<unknown> {
-  return sendScript(connection, script, [...scriptCommand(script, keys.length), ...keys, ...args]);
+  const command = [...scriptCommand(script, keys.length), ...keys, ...args];
+  return sendScript(connection, script, command, (reply) => reply);
 }
 
 // GLIDE words it "NoScriptError: …".

@@ -29,9 +29,9 @@ export class FactoryConnection implements RedisConnection {
     return this.#current?.isReady ?? false;
   }
 
-  async send(args: readonly Argument[], key: string): Promise<unknown> {
-    if (!this.#current) throw Object.assign(new Error('No client yet'), { code: 'RSQ_NO_CLIENT' });
-    return this.#current.send(args, key);
+  send(args: readonly Argument[], key: string): Promise<unknown> {
+    if (this.#current) return this.#current.send(args, key);
+    return Promise.reject(Object.assign(new Error('No client yet'), { code: 'RSQ_NO_CLIENT' }));
   }
 
   isUnsent(error: unknown): boolean {
