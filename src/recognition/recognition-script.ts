@@ -51,7 +51,10 @@ while ARGV[at] do
   at = at + 3
   while offset <= last do
     local count = math.min(32, last - offset + 1)
-    local bits = pcall('BITFIELD', seen, 'GET', 'u1', ARGV[2], 'SET', 'u' .. count, offset, 2 ^ count - 1)
+    -- A lone job is spared the writing of numbers.
+    local kind, ones = 'u1', '1'
+    if count > 1 then kind, ones = 'u' .. count, 2 ^ count - 1 end
+    local bits = pcall('BITFIELD', seen, 'GET', 'u1', ARGV[2], 'SET', kind, offset, ones)
     local old, weight = bits[2], 2 ^ count
     witness = witness or bits[1] or ''
     for o = offset, offset + count - 1 do
