@@ -1,0 +1,13 @@
+/** Somebody who lays jobs down, with a connection and keys of their own. */
+export interface Contestant {
+  readonly name: string;
+  /** The Redis command that lays a job down. */
+  readonly command: 'xadd' | 'evalsha';
+  /** Lays the next job down. */
+  enqueue(): Promise<unknown>;
+  /** Jobs that stand in Redis. */
+  laidDown(): Promise<number>;
+  /** Deletes them, but nothing that the producer relies on. */
+  clear(): Promise<unknown>;
+  close(): Promise<unknown>;
+}
