@@ -13,8 +13,10 @@ import { recordBytes } from './record-bytes.js';
 
 /** A waiting job and who holds it. One object a job: a backlog may be a million of them. */
 class Waiting {
-  job: JobRecord;
-  bytes: number;
+  readonly job: JobRecord;
+  readonly bytes: number;
+  /** When it was first handed out; kept beside the job, because a copy of each would double a large backlog. */
+  leasedAt: number | undefined = undefined;
   /** Undefined while nobody holds it. */
   lease: HeldLease | undefined = undefined;
   gone = false;
@@ -22,6 +24,12 @@ class Waiting {
   constructor(job: JobRecord) {
     this.job = job;
     this.bytes = recordBytes(job);
+  }
+
+  /** The job, marked as attempted if it was handed out before. */
+  get record(): JobRecord {
+    if (this.leasedAt === undefined || this.job.lastAttemptAt !== undefined) return this.job;
+    return { ...this.job, lastAttemptAt: this.leasedAt };
   }
 }
 
@@ -101,8 +109,8 @@ export class MemoryBackupStore implements BackupStore {
       else backlog.leased += 1;
       waiting.lease = held;
       held.jobs.set(waiting.job.id, waiting);
-      jobs.push(waiting.job);
-      waiting.job = { ...waiting.job, lastAttemptAt: waiting.job.lastAttemptAt ?? now };
+      jobs.push(waiting.record);
+      waiting.leasedAt ??= now;
     }
     if (jobs.length === 0) return undefined;
     this.#leases.set(held.token, held);
@@ -127,7 +135,7 @@ export class MemoryBackupStore implements BackupStore {
     const parkedAt = this.#clock.now();
     this.#settle(token, ids, (backlog, waiting) => {
       this.#drop(backlog, waiting);
-      backlog.parked.set(waiting.job.id, { job: waiting.job, reason, parkedAt });
+      backlog.parked.set(waiting.job.id, { job: waiting.record, reason, parkedAt });
     });
   }
 
@@ -218,7 +226,7 @@ export class MemoryBackupStore implements BackupStore {
       ? []
       : state === 'parked'
         ? [...backlog.parked.values()]
-        : backlog.order.filter((waiting) => !waiting.gone).map((waiting) => waiting.job);
+        : backlog.order.filter((waiting) => !waiting.gone).map((waiting) => waiting.record);
     const jobs = all.slice(from, from + limit);
     return from + limit < all.length ? { jobs, cursor: String(from + limit) } : { jobs };
   }
