@@ -32,6 +32,7 @@ export type {
 export type { CheckOptions, QueueStatus } from './health/queue-status.js';
 export type { Totals } from './health/totals.js';
 export { JOB_RECORD_VERSION, type JobRecord } from './job/job-record.js';
+export type { SchemaIssue, SchemaResult, SchemasOf, StandardSchema } from './job/standard-schema.js';
 export type { Backoff, Breaker, BreakerState, IsolationHandle } from './policy/default-policy.js';
 export type { CallContext } from './policy/guarded-call.js';
 export type { FailureKind } from './policy/outage.js';

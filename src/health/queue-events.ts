@@ -57,8 +57,11 @@ export interface DroppedEvent {
   readonly queue: string;
   readonly id: string;
   readonly name: string;
-  /** `closed`: it was in a memory backup whose last queue closed. */
-  readonly reason: 'expired' | 'superseded' | 'closed';
+  /**
+   * `closed`: it was in a memory backup whose last queue closed. `lost`: Redis had acknowledged it and lost it, and then neither
+   * Redis nor the backup took it.
+   */
+  readonly reason: 'expired' | 'superseded' | 'closed' | 'lost';
 }
 
 /** Redis had lost writes that it had acknowledged: a failover, a restart without persistence, a FLUSHALL. */

@@ -14,7 +14,7 @@ export interface Totals {
   readonly pending: number;
   /** Set aside as undeliverable. */
   readonly parked: number;
-  /** Given up: expired, superseded by a new job of the same id, or lost with a memory backup at `close()`. */
+  /** Given up: expired, superseded by a new job of the same id, or lost: with a memory backup at `close()`, or by Redis. */
   readonly dropped: number;
   /** `enqueue()` rejected after its job was made. */
   readonly rejected: number;

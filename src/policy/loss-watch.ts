@@ -4,50 +4,41 @@ import type { LossWindow } from '../recognition/loss-window.js';
 const LEAST_MS = 1000;
 
 /**
- * Sees to it that a loss is found also without traffic: while jobs are remembered and nothing has been heard of a witness for
- * a third of the window, a canary is sent that carries one.
+ * Sees to it that a loss is found also without traffic: while jobs are remembered, a canary asks for them three times in a
+ * window.
  */
 export class LossWatch {
   readonly #window: LossWindow;
   readonly #clock: Clock;
   readonly #everyMs: number;
-  readonly #probe: () => void;
+  readonly #probe: () => Promise<void>;
   #timer: Timer | undefined;
-  #isStopped = false;
 
-  constructor(window: LossWindow, windowMs: number, clock: Clock, probe: () => void) {
+  constructor(window: LossWindow, windowMs: number, clock: Clock, probe: () => Promise<void>) {
     this.#window = window;
     this.#clock = clock;
     this.#everyMs = Math.max(LEAST_MS, windowMs / 3);
     this.#probe = probe;
   }
 
-  /** Jobs were acknowledged. */
+  /** From now on. */
   start(): void {
-    if (this.#timer === undefined && !this.#isStopped) this.#schedule();
-  }
-
-  /** The connection is new: the server behind it may be another one. */
-  look(): void {
-    if (!this.#window.isEmpty) this.#probe();
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
-  }
-
-  #schedule(): void {
-    const { verdicts } = this.#window;
     this.#timer = this.#clock.setTimeout(
       () => {
-        this.#timer = undefined;
-        if (this.#window.isEmpty) return;
-        if (this.#window.verdicts === verdicts) this.#probe();
-        this.#schedule();
+        void this.look();
+        this.start();
       },
       this.#everyMs,
       true,
     );
+  }
+
+  /** Asks now: the connection is new, say, and the server behind it may be another one. Resolves when that has ended. */
+  async look(): Promise<void> {
+    if (!this.#window.isEmpty) await this.#probe();
+  }
+
+  stop(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
   }
 }

@@ -4,7 +4,7 @@ import { EpochNotes } from '../recognition/epoch-notes.js';
 import { openEpoch } from '../recognition/epochs.js';
 import type { LossWindow } from '../recognition/loss-window.js';
 import { type QueueKeys, queueKeys } from '../recognition/queue-keys.js';
-import type { Delivery } from '../recognition/recognise.js';
+import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import type { DeliveryContext, Transport } from '../transport/transport.js';
 import { writeCanary } from './canary.js';
@@ -111,8 +111,8 @@ export class RedisGateway {
       const answered = (delivery: Delivery) => {
         const now = this.#clock.monotonicMs();
         if (!this.#timeouts.end(timeout)) {
-          // Whoever still waits is told so, and a primary that was demoted meanwhile can say it, too.
-          this.#window?.acknowledged(jobs, delivery.outcomes, now);
+          // That something is missing is as true as ever; that it is there, a primary can say that was demoted meanwhile.
+          if (delivery.witness === 'lost' && this.#window?.judge(witness, delivery)) this.#foundLoss();
           onLate?.(delivery);
           return;
         }
@@ -125,7 +125,7 @@ export class RedisGateway {
           this.#sight.writable = true;
         }
         // In this order: these jobs were executed after whatever was lost.
-        if (this.#window?.judge(witness, delivery.witness)) this.#foundLoss();
+        if (this.#window?.judge(witness, delivery)) this.#foundLoss();
         this.#window?.acknowledged(jobs, delivery.outcomes, now);
         resolve(delivery);
       };
@@ -140,18 +140,22 @@ export class RedisGateway {
     });
   }
 
+  /** Jobs of a late answer that nobody but Redis has. */
+  remember(jobs: readonly JobRecord[], outcomes: readonly DeliveryOutcome[]): void {
+    this.#window?.acknowledged(jobs, outcomes, this.#clock.monotonicMs());
+  }
+
   /** Writes the canary: resolves when Redis takes writes. An answer after `timeoutMs` is told to `onLate`. */
   async probe(timeoutMs: number, onLate?: () => void): Promise<void> {
     const startedAt = this.#clock.monotonicMs();
-    const witness = this.#window?.witness(startedAt);
+    const rollCall = this.#window?.rollCall(startedAt);
     try {
-      const work = writeCanary(this.connection, this.#keys, witness?.delivery);
-      const verdict = await within(this.#clock, timeoutMs, work, onLate);
+      const work = writeCanary(this.connection, this.#keys, rollCall?.deliveries ?? []);
+      const verdicts = await within(this.#clock, timeoutMs, work, onLate);
       this.#sawAnswer(startedAt);
       this.#sight.writable = true;
-      if (this.#window?.judge(witness, verdict)) this.#foundLoss();
+      if (this.#window?.judgeAll(rollCall, verdicts)) this.#foundLoss();
     } catch (error) {
-      this.#window?.unanswered(witness);
       throw this.failed(error);
     }
   }

@@ -170,6 +170,12 @@ export class Dispatcher {
       records[i] = job.record;
     }
     const late = (delivery: Delivery) => {
+      // Those that still wait are told so; the others are with the backup, and replay will find them laid down.
+      const isWaiting = jobs.map(({ phase }) => phase !== 'appending' && phase !== 'settled');
+      this.#gateway.remember(
+        records.filter((_, i) => isWaiting[i]),
+        delivery.outcomes.filter((_, i) => isWaiting[i]),
+      );
       this.#answered(jobs, delivery);
       this.#listener.onLateAnswer();
     };

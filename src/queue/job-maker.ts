@@ -4,6 +4,7 @@ import { encodePayload } from '../job/codec.js';
 import { checkJobId } from '../job/job-id.js';
 import { checkJobName } from '../job/job-name.js';
 import { JOB_RECORD_VERSION, type JobRecord } from '../job/job-record.js';
+import type { PayloadSchemas } from '../job/payload-schemas.js';
 import { type DeliveryIds, isDeliveryId } from '../recognition/delivery-id.js';
 import type { Transport } from '../transport/transport.js';
 import type { EnqueueOptions } from './enqueue-options.js';
@@ -29,20 +30,29 @@ export class JobMaker {
   readonly #ids: DeliveryIds;
   readonly #transport: Transport;
   readonly #maxPayloadBytes: number;
+  readonly #schemas: PayloadSchemas | undefined;
   readonly #goodNames = new Set<string>();
 
-  constructor(queue: string, clock: Clock, ids: DeliveryIds, transport: Transport, maxPayloadBytes: number) {
+  constructor(
+    queue: string,
+    clock: Clock,
+    ids: DeliveryIds,
+    transport: Transport,
+    options: { readonly maxPayloadBytes: number; readonly schemas: PayloadSchemas | undefined },
+  ) {
     this.#queue = queue;
     this.#clock = clock;
     this.#ids = ids;
     this.#transport = transport;
-    this.#maxPayloadBytes = maxPayloadBytes;
+    this.#maxPayloadBytes = options.maxPayloadBytes;
+    this.#schemas = options.schemas;
   }
 
   /** Throws {@link ResilientQueueError} with `NAME_INVALID`, `PAYLOAD_…`, `ID_INVALID` or `OPTION_UNSUPPORTED`. */
   make(name: unknown, payload: unknown, options: EnqueueOptions | undefined): JobRecord {
     this.#checkName(name);
     const text = encodePayload(payload, this.#maxPayloadBytes);
+    if (this.#schemas !== undefined) checkSchema(this.#schemas, name as string, text);
     const extras = options === undefined ? undefined : this.#readOptions(options);
     if (extras?.headers !== undefined) this.#checkSize(text, extras.headers);
     // An id that this library made, given back after fate `unknown`, keeps its bit; all others get a bit of their own.
@@ -127,6 +137,22 @@ export class JobMaker {
     if (!has)
       throw unsupported(`options.${option}`, `cannot be honoured by the transport "${this.#transport.name}"`);
   }
+}
+
+function checkSchema(schemas: PayloadSchemas, name: string, text: string): void {
+  if (!schemas.has(name)) {
+    const known = schemas.names.map((other) => JSON.stringify(other)).join(', ');
+    throw new ResilientQueueError(`There is no schema for this job name; there are ${known}.`, {
+      code: 'NAME_INVALID',
+      fate: 'not-delivered',
+    });
+  }
+  const problem = schemas.problem(name, text);
+  if (problem === undefined) return;
+  throw new ResilientQueueError(`The payload of "${name}" is refused: ${problem}.`, {
+    code: 'PAYLOAD_INVALID',
+    fate: 'not-delivered',
+  });
 }
 
 function checkHeaders(headers: unknown): void {

@@ -1,5 +1,7 @@
 import type { BackupStore } from '../backup/backup-store.js';
 import { type Clock, systemClock } from '../clock/clock.js';
+import { PayloadSchemas } from '../job/payload-schemas.js';
+import type { SchemasOf, StandardSchema } from '../job/standard-schema.js';
 import { type Backoff, type Breaker, consecutiveFailures } from '../policy/default-policy.js';
 import type { LossWindowOptions } from '../recognition/loss-window.js';
 import { recogniseClient } from '../redis/connect.js';
@@ -10,6 +12,7 @@ import type { RedisConnection } from '../redis/redis-connection.js';
 import type { ReplayOptions } from '../replay/replayer.js';
 import { StreamsTransport } from '../transport/streams.js';
 import type { Transport } from '../transport/transport.js';
+import type { UntypedJobs } from './enqueuer.js';
 
 /** A client that the library knows: ioredis 5 and 6, node-redis 5 and 6, or your own {@link RedisConnection}. */
 export type RedisClient = IoredisClient | NodeRedisClient | RedisConnection;
@@ -25,7 +28,7 @@ export interface BreakerOptions {
 }
 
 /** Options of a queue. Durations are ms. */
-export interface QueueOptions<T extends Transport = StreamsTransport> {
+export interface QueueOptions<T extends Transport = StreamsTransport, Jobs extends object = UntypedJobs> {
   /**
    * The client to use, made and connected by you and never closed by the queue; or a function that makes one (or a promise of
    * one), which the queue calls at start and whenever the client before is silently dead, and whose clients it ends.
@@ -47,6 +50,14 @@ export interface QueueOptions<T extends Transport = StreamsTransport> {
     | undefined;
   /** @default { failures: 3, probeAfterMs: 250, probeMaxMs: 5000 } */
   readonly breaker?: BreakerOptions | Breaker | undefined;
+  /**
+   * A Standard Schema (zod, valibot, arktype …) for each job name: `enqueue()` then takes these names only, with payloads of the
+   * schemas' input types, and rejects others with `PAYLOAD_INVALID`. A schema describes the JSON that is laid down (a date is
+   * a string there), and what is laid down is what was given: defaults and transforms are for consumers. It has to answer
+   * synchronously. Jobs from before this queue object are checked again at replay, and parked (`schema-mismatch`) when they do
+   * not fit any more.
+   */
+  readonly schemas?: SchemasOf<Jobs> | undefined;
   /** The largest payload, bytes of JSON, 1 to 512 MiB. @default 1 MiB */
   readonly maxPayloadBytes?: number | undefined;
   /**
@@ -100,6 +111,7 @@ export interface ResolvedOptions {
   readonly backupLimit: { readonly jobs: number; readonly bytes: number };
   readonly recognition: { readonly generatedMs: number; readonly callerMs: number };
   readonly replay: ReplayOptions;
+  readonly schemas: PayloadSchemas | undefined;
   /** Undefined: nothing is remembered. */
   readonly lossWindow: LossWindowOptions | undefined;
   readonly clock: Clock;
@@ -137,6 +149,7 @@ const known: Readonly<Record<keyof QueueOptions, true>> = {
   backupDeadlineMs: true,
   retry: true,
   breaker: true,
+  schemas: true,
   maxPayloadBytes: true,
   ordering: true,
   backupLimit: true,
@@ -166,7 +179,7 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`The options must be an object with "redis" and "backup", got ${describe(options)}.`);
   }
-  for (const name of Object.keys(options)) checkKnown(name, options as unknown as Record<string, unknown>);
+  for (const name of Object.keys(options)) checkKnown(name);
   const deadlineMs = integer('deadlineMs', options.deadlineMs, defaults.deadlineMs, 10, 600_000);
   const breaker = resolveBreaker(options.breaker);
   const retry = section('retry', options.retry, ['attempts', 'backoff']);
@@ -203,6 +216,7 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
       1,
       512 * 1024 * 1024,
     ),
+    schemas: resolveSchemas(options.schemas),
     ordering: resolveOrdering(options.ordering),
     backupLimit: {
       jobs: integer('backupLimit.jobs', limit.jobs, defaults.backupJobs, 1, Number.MAX_SAFE_INTEGER),
@@ -246,11 +260,7 @@ export function checkTimeout(timeoutMs: unknown): void {
   integer('timeoutMs', timeoutMs, 0, 0, 2 ** 31 - 1);
 }
 
-function checkKnown(name: string, options: Readonly<Record<string, unknown>>): void {
-  const value = options[name];
-  if (name === 'schemas') {
-    throw new RangeError(`Option "${name}": ${describe(value)} is not available in this release.`);
-  }
+function checkKnown(name: string): void {
   if (!Object.hasOwn(known, name)) {
     throw new TypeError(`Unknown option "${name}"; the options are ${Object.keys(known).join(', ')}.`);
   }
@@ -294,6 +304,26 @@ function resolveTransport(transport: unknown): Transport {
     throw new TypeError(`Option "transport" must have capabilities, got ${describe(capabilities)}.`);
   }
   return transport as Transport;
+}
+
+function resolveSchemas(schemas: unknown): PayloadSchemas | undefined {
+  if (schemas === undefined) return undefined;
+  const expected = 'Option "schemas" must be an object with a Standard Schema for each job name';
+  if (typeof schemas !== 'object' || schemas === null || Array.isArray(schemas)) {
+    throw new TypeError(`${expected}, got ${describe(schemas)}.`);
+  }
+  for (const [name, schema] of Object.entries(schemas)) {
+    // Those of arktype are functions.
+    const isHolder = (typeof schema === 'object' && schema !== null) || typeof schema === 'function';
+    const standard: unknown = isHolder ? (schema as Partial<StandardSchema>)['~standard'] : undefined;
+    const validate = (standard as Partial<StandardSchema['~standard']> | undefined)?.validate;
+    if (typeof validate !== 'function') {
+      throw new TypeError(
+        `${expected}; that of "${name}" has no "~standard".validate(): ${describe(schema)}.`,
+      );
+    }
+  }
+  return new PayloadSchemas(schemas as Readonly<Record<string, StandardSchema>>);
 }
 
 function resolveOrdering(ordering: unknown = 'none'): 'none' | 'queue' {

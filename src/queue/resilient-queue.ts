@@ -1,3 +1,4 @@
+import { appendBatches } from '../backup/append-batches.js';
 import type { AppendOutcome } from '../backup/backup-store.js';
 import { boundedCall } from '../backup/bounded-call.js';
 import { pause } from '../clock/clock.js';
@@ -14,7 +15,7 @@ import { LossWatch } from '../policy/loss-watch.js';
 import type { FailureKind, RedisFailure } from '../policy/outage.js';
 import { Prober, untilReady } from '../policy/prober.js';
 import { RedisGateway } from '../policy/redis-gateway.js';
-import { DeliveryIds } from '../recognition/delivery-id.js';
+import { DeliveryIds, parseDeliveryId } from '../recognition/delivery-id.js';
 import { LossWindow } from '../recognition/loss-window.js';
 import type { DeliveryOutcome } from '../recognition/recognise.js';
 import { FactoryConnection } from '../redis/factory-connection.js';
@@ -99,7 +100,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
    *
    * @throws TypeError or RangeError for a bad name or option, naming it, what was expected, and what was given.
    */
-  constructor(name: string, options: QueueOptions<T>) {
+  constructor(name: string, options: QueueOptions<T, Jobs>) {
     checkQueueName(name);
     const resolved = resolveOptions(options as QueueOptions<Transport>);
     const { clock, connection, backup, transport } = resolved;
@@ -108,7 +109,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#since = clock.now();
     this.#emitter = new Emitter(name);
     this.#backlog = new Backlog(backup, name, clock, resolved.backupDeadlineMs);
-    this.#lossWindow = resolved.lossWindow && new LossWindow(resolved.lossWindow);
+    this.#lossWindow = resolved.lossWindow && new LossWindow(resolved.lossWindow, recognitionMs(resolved));
     this.#gateway = new RedisGateway({
       queue: name,
       connection,
@@ -130,9 +131,9 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#prober = new Prober(this.#gateway, this.#policy, clock, resolved, replaceClient);
     this.#lossWatch =
       this.#lossWindow &&
-      new LossWatch(this.#lossWindow, resolved.lossWindow?.ms ?? 0, clock, () => void this.#prober.probe());
+      new LossWatch(this.#lossWindow, resolved.lossWindow?.ms ?? 0, clock, () => this.#askForRemembered());
     this.#ids = new DeliveryIds(clock, () => this.#openEpoch());
-    this.#maker = new JobMaker(name, clock, this.#ids, transport, resolved.maxPayloadBytes);
+    this.#maker = new JobMaker(name, clock, this.#ids, transport, resolved);
     const isOrdered = resolved.ordering === 'queue';
     this.#batcher = new Batcher(
       clock,
@@ -201,6 +202,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         ...resolved.replay,
         transport: transport.name,
         recognitionMs: recognitionMs(resolved),
+        payloadProblem: (job) => this.#payloadProblem(job),
         attemptTimeoutMs: resolved.attemptTimeoutMs,
         deadlineMs: resolved.deadlineMs,
         backupDeadlineMs: resolved.backupDeadlineMs,
@@ -215,15 +217,10 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         onRedelivered: (count) => {
           this.#books.redelivered += count;
         },
-        onRefused: (jobs) => void this.#backUpAgain(jobs),
-        onExpired: (jobs) => {
-          this.#books.delivered -= jobs.length;
-          this.#books.dropped += jobs.length;
-          for (const job of jobs) this.#emitDropped(job, 'expired');
-        },
+        onSetAside: (jobs) => this.#backUpAgain(jobs),
         onEnd: (result) => this.#tellOfLoss(result),
       },
-      resolved,
+      { ...resolved, recognitionMs: recognitionMs(resolved) },
     );
     joinStore(backup, name);
     this.#unlisten = connection.listen({
@@ -231,7 +228,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         this.#prober.hint();
         this.#openEpoch();
         this.#replayer.wake();
-        this.#lossWatch?.look();
+        void this.#lossWatch?.look();
       },
       down: () => this.#prober.watch(),
       error: (error) => {
@@ -242,6 +239,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     });
     if (connection instanceof FactoryConnection) void connection.replace();
     if (!connection.isReady) this.#prober.watch();
+    this.#lossWatch?.start();
     this.#opened = this.#open();
     // What the store holds from before comes first.
     if (isOrdered) this.#batcher.holdUntil(this.#opened);
@@ -432,6 +430,13 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     return this.#maker.make(name, payload, options as EnqueueOptions | undefined);
   }
 
+  /** Jobs of this object have passed its schemas; others, of a predecessor or a neighbour, may have been made for other ones. */
+  #payloadProblem({ name, payload, delivery }: JobRecord): string | undefined {
+    const { schemas } = this.#options;
+    if (schemas === undefined || this.#ids.owns(parseDeliveryId(delivery).epoch)) return undefined;
+    return schemas.problem(name, payload);
+  }
+
   /** From here on the job is counted, and settles. */
   #begin(record: JobRecord, options: EnqueueOptions<T> | undefined): PendingJob {
     const isGivenBack = options?.id !== undefined && record.id === record.delivery;
@@ -461,7 +466,6 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         ids?.push(id);
       }
     }
-    this.#lossWatch?.start();
     this.#settled(jobs.length);
     if (ids && ids.length > 0) this.#emitter.emit('enqueued', { queue: this.name, ids });
   }
@@ -523,6 +527,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#replayer.wake();
   }
 
+  /** The store has taken it. */
   #keep(record: JobRecord, outcome: AppendOutcome | undefined): void {
     this.#books.pending += 1;
     this.#backlog.added(record);
@@ -552,7 +557,6 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       this.#inheritIfKept(job.id);
       this.#backlog.removed(job);
     }
-    this.#lossWatch?.start();
     this.#countReplayed(jobs.length, recognised);
   }
 
@@ -602,34 +606,45 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #tellOfLoss(result: RedeliveryResult): void {
     const isReport = this.#options.lossWindow?.onLoss === 'report';
-    // All of it is still there: a primary that had been demoted said so.
-    if (result.redelivered === 0 && !result.windowExceeded && !isReport) return;
+    // All of it is still there: a primary that had been demoted said that it was not.
+    if (result.recognised === result.remembered && !result.windowExceeded && !isReport) return;
     this.#emitter.emit('redis-data-loss', { queue: this.name, ...result });
   }
 
-  /** Redis had this job and may have lost it: it is no longer counted as delivered, but as pending. */
-  #undeliver(job: JobRecord): void {
-    this.#books.delivered -= 1;
-    this.#books.pending += 1;
-    this.#backlog.added(job);
+  /** Redis is asked for what is remembered of it. */
+  async #askForRemembered(): Promise<void> {
+    // While it cannot be asked, the prober knows when to.
+    if (this.#gateway.isReady && this.#policy.state !== 'open') await this.#prober.probe();
   }
 
-  /** Jobs that Redis may have lost and does not take back now wait for it like any others. */
+  /** Jobs that Redis had, may have lost, and does not take back now: they wait in the backup, as any others. */
   async #backUpAgain(jobs: readonly JobRecord[]): Promise<void> {
     const { backup, clock, backupDeadlineMs } = this.#options;
-    const records = jobs.map(
-      (job): JobRecord => ({ ...job, fate: 'unknown', lastAttemptAt: job.lastAttemptAt ?? job.enqueuedAt }),
-    );
-    try {
-      const appending = (async () => backup.append(this.name, records))();
-      const outcomes = await boundedCall(clock, backupDeadlineMs, appending);
-      records.forEach((record, i) => {
-        if (outcomes[i] !== 'present') this.#undeliver(record);
-      });
-      this.#refreshStatus();
-      this.#replayer.wake();
-    } catch (error) {
-      this.#alarm('backup', scrubbed(error));
+    for (const batch of appendBatches(jobs)) {
+      try {
+        const appending = (async () => backup.append(this.name, batch))();
+        const outcomes = await boundedCall(clock, backupDeadlineMs, appending);
+        batch.forEach((record, i) => {
+          if (outcomes[i] === 'present') return;
+          this.#books.delivered -= 1;
+          this.#keep(record, outcomes[i]);
+        });
+      } catch (error) {
+        this.#alarm('backup', scrubbed(error));
+        this.#giveUp(batch);
+      }
+    }
+    this.#refreshStatus();
+    this.#replayer.wake();
+  }
+
+  /** Redis may have lost these jobs, and the backup did not say that it took them. */
+  #giveUp(jobs: readonly JobRecord[]): void {
+    this.#books.delivered -= jobs.length;
+    this.#books.dropped += jobs.length;
+    for (const job of jobs) {
+      this.#emitDropped(job, 'lost');
+      this.#doubt(job.id);
     }
   }
 
@@ -808,6 +823,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   async #endRedelivery(endsAt: number): Promise<void> {
     const { clock } = this.#options;
     this.#lossWatch?.stop();
+    // For the last time: nobody will remember these jobs from now on.
+    await this.#lossWatch?.look();
     if (this.#policy.isClosed) {
       const done = new AbortController();
       const leftMs = Math.max(0, endsAt - clock.monotonicMs());

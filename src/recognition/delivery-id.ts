@@ -33,7 +33,8 @@ export class DeliveryIds {
   readonly #clock: Clock;
   readonly #onEpoch: (epoch: string) => void;
   #epoch = '';
-  #previous = '';
+  /** One for a million jobs. */
+  readonly #epochs = new Set<string>();
   #prefix = '';
   #seq = EPOCH_JOBS;
 
@@ -49,9 +50,9 @@ export class DeliveryIds {
     return this.#epoch;
   }
 
-  /** Whether `epoch` is this object's present one, or the one before. */
+  /** Whether this object made `epoch`. */
   owns(epoch: string): boolean {
-    return epoch !== '' && (epoch === this.#epoch || epoch === this.#previous);
+    return this.#epochs.has(epoch);
   }
 
   next(): string {
@@ -61,8 +62,8 @@ export class DeliveryIds {
 
   #renew(): void {
     const time = Math.floor(this.#clock.now()).toString(16).padStart(11, '0').slice(-11);
-    this.#previous = this.#epoch;
     this.#epoch = time + randomBytes(8).toString('hex');
+    this.#epochs.add(this.#epoch);
     this.#prefix = `${this.#epoch}-`;
     this.#seq = 0;
     this.#onEpoch(this.#epoch);

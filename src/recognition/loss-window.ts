@@ -1,7 +1,12 @@
 import { type JobRecord, roughBytes } from '../job/job-record.js';
 import type { Delivery, DeliveryOutcome } from './recognise.js';
 
-const MAX_UNSEEN = 1024;
+/** More than this pile up only where the server refuses to tell about them. */
+const MAX_WITNESSES = 256;
+/** One canary asks for so many recognised deliveries, and a few more. */
+const MAX_RECOGNISED = 4096;
+/** The margin between the last moment at which a delivery is sent again and the one at which Redis may forget it. */
+const HOUR_MS = 3_600_000;
 
 /** How much of what Redis acknowledged is remembered, in case it loses it. */
 export interface LossWindowOptions {
@@ -15,13 +20,28 @@ export interface LossWindowOptions {
   readonly onLoss: 'redeliver' | 'report';
 }
 
-/** A delivery that the server must still know when the batch that carries it is executed. */
+/** A delivery that is in Redis as long as everything is that was executed before it. A batch carries it as its witness. */
 export interface Witness {
   readonly delivery: string;
   /** Position of the batch that it was acknowledged with; later ones have higher ones. */
   readonly position: number;
-  /** Whether it has not been seen yet. */
-  readonly isFirst: boolean;
+  /** When it was acknowledged, monotonic ms. */
+  readonly at: number;
+  readonly generation: number;
+  /** A batch carries it at this moment. */
+  isCarried: boolean;
+}
+
+/** What a canary carries: all that must be there. */
+export interface RollCall {
+  /** In the order of `positions`; never empty. */
+  readonly deliveries: readonly string[];
+  /** Position of each, ascending. */
+  readonly positions: readonly number[];
+  /** Position of the last witness among them. 0: there is none. */
+  readonly lastWitness: number;
+  /** Position of the last batch. */
+  readonly position: number;
   readonly generation: number;
   /** Monotonic ms. */
   readonly sentAt: number;
@@ -29,87 +49,145 @@ export interface Witness {
 
 /** Jobs of which Redis may have lost some, in the order of their acknowledgement. */
 export interface FrozenJobs {
-  readonly batches: readonly (readonly JobRecord[])[];
+  readonly batches: readonly AcknowledgedBatch[];
   /** How many. */
   readonly jobs: number;
   /** Whether jobs were acknowledged before these: the loss may reach further back. */
   readonly hasOlder: boolean;
+  /** It does: the witness that is missing was one of those. */
+  readonly lostOlder: boolean;
 }
 
-interface Acknowledged {
+/** Jobs that Redis acknowledged together. */
+export interface AcknowledgedBatch {
   readonly position: number;
   readonly jobs: readonly JobRecord[];
   readonly bytes: number;
+  /** Monotonic ms. */
   readonly at: number;
+}
+
+/** A batch of which Redis laid nothing down, because all of it was there. */
+interface Recognised {
+  readonly position: number;
+  readonly deliveries: readonly string[];
 }
 
 /**
  * Remembers the jobs that Redis acknowledged last, and finds out whether it still has them.
  *
- * 1. One delivery of each acknowledged batch becomes a witness. Every batch and canary carries one, oldest first, and the
- *    script reads its bit before it writes anything.
- * 2. Batches overlap, so the newest witness alone would not do: an acknowledgement that comes after a loss could move past
- *    the hole. Each is therefore seen once by something that was sent after its acknowledgement.
- * 3. A bit that is there vouches for all that was executed before it. What was acknowledged `ms` before then is forgotten:
- *    nothing leaves by age, in an outage say, that was not seen to be kept.
- * 4. A bit that is missing means that the server behind the connection has lost writes: the window is frozen and handed out,
- *    and starts anew. Answers to what was sent before that say nothing new.
+ * 1. Redis loses what it executed last: if something is gone, all that came after it is gone, too. So one delivery of a batch
+ *    that was laid down is a witness for all that was executed before it.
+ * 2. Every batch carries the oldest witness, and the script reads its bit before it writes. If it is there and the batch is laid
+ *    down, the batch's own witness stands for both from then on. Otherwise (no answer, nothing laid down) the next batch carries
+ *    it. So when anything is gone, there is a witness that is gone, and it is asked for: no acknowledgement that comes after
+ *    a loss can hide it.
+ * 3. A batch that was only recognised has no witness: nobody knows when its jobs were executed. A canary asks for each of
+ *    them, and for every witness.
+ * 4. When all that a canary asked for is there, so is all that was acknowledged before it was sent. Of that, what was
+ *    acknowledged `ms` before is forgotten: nothing leaves by age, in an outage say, that was not seen to be kept.
+ * 5. What is missing says that the server behind the connection has lost writes: all is handed out, and the window starts anew.
+ *    Answers to what was sent before that say nothing new.
+ * 6. After an outage of days Redis may have forgotten a delivery whose job it has: that proves nothing, and to send it again
+ *    would double the job. So nothing is remembered for longer than Redis recognises it.
  */
 export class LossWindow {
   readonly #options: LossWindowOptions;
-  #ring: Acknowledged[] = [];
+  readonly #recognisedMs: number;
+  #ring: AcknowledgedBatch[] = [];
   #head = 0;
   #jobs = 0;
   #bytes = 0;
   #position = 0;
   #generation = 0;
   #hasOlder = false;
-  /** Deliveries that nothing has vouched for yet, oldest first. */
-  #unseen: { readonly delivery: string; readonly position: number }[] = [];
-  #lastSeen: { readonly delivery: string; readonly position: number } | undefined;
-  #verdicts = 0;
+  /** Position of what was missing last. */
+  #lostAt = 0;
+  /** Those that no other stands for yet, oldest first. */
+  #witnesses: Witness[] = [];
+  /** Batches that were only recognised and that no witness stands for yet, oldest first. */
+  #recognised: Recognised[] = [];
+  #recognisedJobs = 0;
 
-  constructor(options: LossWindowOptions) {
+  /** `recognitionMs`: how long Redis recognises a delivery. */
+  constructor(options: LossWindowOptions, recognitionMs: number) {
     this.#options = options;
+    this.#recognisedMs = recognitionMs - HOUR_MS;
   }
 
   get isEmpty(): boolean {
     return this.#jobs === 0;
   }
 
-  /** Counts the answers about witnesses: while it grows, nobody need ask for one. */
-  get verdicts(): number {
-    return this.#verdicts;
-  }
-
-  /** The witness for what is about to be sent; undefined when nothing has been acknowledged yet. */
+  /** The witness for a batch that is about to be sent; undefined when there is none that is not under way already. */
   witness(now: number): Witness | undefined {
-    const unseen = this.#unseen.shift();
-    const mark = unseen ?? this.#lastSeen;
-    if (mark === undefined) return undefined;
-    const { delivery, position } = mark;
-    return { delivery, position, isFirst: unseen !== undefined, generation: this.#generation, sentAt: now };
+    this.#forgetUnrecognisable(now);
+    for (const witness of this.#witnesses) {
+      if (witness.isCarried) continue;
+      witness.isCarried = true;
+      return witness;
+    }
+    return undefined;
   }
 
   /** What carried `witness` has no answer. */
   unanswered(witness: Witness | undefined): void {
-    if (witness?.isFirst && witness.generation === this.#generation) this.#unseen.unshift(witness);
+    if (witness) witness.isCarried = false;
   }
 
-  /** Takes in what the server said of `witness`. True: it has lost writes. */
-  judge(witness: Witness | undefined, verdict: Delivery['witness']): boolean {
-    if (witness === undefined || witness.generation !== this.#generation) return false;
-    if (verdict === undefined) {
-      this.unanswered(witness);
-      return false;
+  /** Takes in the answer to the batch that carried `witness`. True: the server has lost writes. */
+  judge(witness: Witness | undefined, { witness: verdict, outcomes }: Delivery): boolean {
+    if (witness === undefined) return false;
+    witness.isCarried = false;
+    if (witness.generation !== this.#generation) return false;
+    if (verdict === 'lost') {
+      this.#lostAt = witness.position;
+      return true;
     }
-    this.#verdicts += 1;
-    if (verdict === 'lost') return true;
-    if (witness.position >= (this.#lastSeen?.position ?? 0)) this.#lastSeen = witness;
-    const oldest = witness.sentAt - this.#options.ms;
+    if (verdict === 'kept' && outcomes.includes('delivered')) {
+      const place = this.#witnesses.indexOf(witness);
+      if (place !== -1) this.#witnesses.splice(place, 1);
+    }
+    return false;
+  }
+
+  /** What a canary that is about to be sent should ask for; undefined when there is nothing. */
+  rollCall(now: number): RollCall | undefined {
+    this.#forgetUnrecognisable(now);
+    const asked = [
+      ...this.#witnesses.map(({ delivery, position }) => ({ delivery, position })),
+      ...this.#recognised.flatMap(({ deliveries, position }) =>
+        deliveries.map((delivery) => ({ delivery, position })),
+      ),
+    ].sort((one, other) => one.position - other.position);
+    if (asked.length === 0) return undefined;
+    return {
+      deliveries: asked.map(({ delivery }) => delivery),
+      positions: asked.map(({ position }) => position),
+      lastWitness: this.#witnesses.at(-1)?.position ?? 0,
+      position: this.#position,
+      generation: this.#generation,
+      sentAt: now,
+    };
+  }
+
+  /** Takes in what a canary found; `verdicts` are undefined where the server does not tell. True: it has lost writes. */
+  judgeAll(rollCall: RollCall | undefined, verdicts: readonly Delivery['witness'][]): boolean {
+    if (rollCall?.generation !== this.#generation) return false;
+    const { positions, lastWitness, position, sentAt } = rollCall;
+    const lost = verdicts.indexOf('lost');
+    if (lost !== -1) {
+      this.#lostAt = positions[lost] as number;
+      return true;
+    }
+    if (positions.some((_, i) => verdicts[i] !== 'kept')) return false;
+    // All was there at once, so from now on the last witness stands for those before it.
+    this.#witnesses = this.#witnesses.filter((witness) => witness.position >= lastWitness);
+    this.#recognised = this.#recognised.filter((batch) => batch.position >= lastWitness);
+    this.#recognisedJobs = this.#recognised.reduce((sum, { deliveries }) => sum + deliveries.length, 0);
     for (;;) {
       const first = this.#ring[this.#head];
-      if (first === undefined || first.position > witness.position || first.at > oldest) break;
+      if (first === undefined || first.position > position || first.at > sentAt - this.#options.ms) break;
       this.#forgetFirst(first);
     }
     return false;
@@ -118,47 +196,72 @@ export class LossWindow {
   /** Redis acknowledged a batch. */
   acknowledged(jobs: readonly JobRecord[], outcomes: readonly DeliveryOutcome[], now: number): void {
     let kept = laidDown(jobs, outcomes);
-    const last = kept[kept.length - 1];
-    if (last === undefined) return;
+    if (kept.length === 0) return;
     this.#position += 1;
-    // One that was laid down just now vouches for more than one that was recognised: it is the last that was executed.
-    const newest = outcomes.lastIndexOf('delivered');
-    const delivery = (newest === -1 ? last : (jobs[newest] as JobRecord)).delivery;
-    this.#unseen.push({ delivery, position: this.#position });
-    // They pile up only where the server refuses to tell about them.
-    if (this.#unseen.length > MAX_UNSEEN) this.#unseen.shift();
     if (kept.length > this.#options.jobs) {
       kept = kept.slice(-this.#options.jobs);
       this.#hasOlder = true;
     }
+    const newest = outcomes.lastIndexOf('delivered');
+    if (newest === -1) this.#addRecognised(kept);
+    else this.#addWitness((jobs[newest] as JobRecord).delivery, now);
     let bytes = 0;
     for (const job of kept) bytes += roughBytes(job);
     this.#ring.push({ position: this.#position, jobs: kept, bytes, at: now });
     this.#jobs += kept.length;
     this.#bytes += bytes;
     while (this.#jobs > this.#options.jobs || this.#bytes > this.#options.bytes) {
-      this.#forgetFirst(this.#ring[this.#head] as Acknowledged);
+      this.#forgetFirst(this.#ring[this.#head] as AcknowledgedBatch);
     }
   }
 
   /** Hands out all that is remembered, and starts anew. */
   freeze(): FrozenJobs {
-    const batches = this.#ring.slice(this.#head).map(({ jobs }) => jobs);
-    const frozen = { batches, jobs: this.#jobs, hasOlder: this.#hasOlder };
+    const batches = this.#ring.slice(this.#head);
+    const lostOlder = this.#lostAt < (batches[0]?.position ?? Number.POSITIVE_INFINITY);
+    const frozen = { batches, jobs: this.#jobs, hasOlder: this.#hasOlder, lostOlder };
     this.#generation += 1;
     this.#ring = [];
     this.#head = 0;
     this.#jobs = 0;
     this.#bytes = 0;
-    this.#unseen = [];
-    this.#lastSeen = undefined;
+    this.#witnesses = [];
+    this.#recognised = [];
+    this.#recognisedJobs = 0;
     return frozen;
   }
 
-  #forgetFirst({ jobs, bytes }: Acknowledged): void {
+  #addWitness(delivery: string, at: number): void {
+    const generation = this.#generation;
+    this.#witnesses.push({ delivery, position: this.#position, at, generation, isCarried: false });
+    if (this.#witnesses.length > MAX_WITNESSES) this.#witnesses.shift();
+  }
+
+  #addRecognised(jobs: readonly JobRecord[]): void {
+    // Beyond the limit one of them stands for all: they were most likely executed together.
+    const asked = this.#recognisedJobs + jobs.length > MAX_RECOGNISED ? jobs.slice(-1) : jobs;
+    const deliveries = asked.map(({ delivery }) => delivery);
+    this.#recognised.push({ position: this.#position, deliveries });
+    this.#recognisedJobs += deliveries.length;
+  }
+
+  #forgetUnrecognisable(now: number): void {
+    const oldest = now - this.#recognisedMs;
+    while ((this.#witnesses[0]?.at ?? now) < oldest) this.#witnesses.shift();
+    for (let first = this.#ring[this.#head]; first && first.at < oldest; first = this.#ring[this.#head]) {
+      this.#forgetFirst(first);
+    }
+  }
+
+  #forgetFirst({ position, jobs, bytes }: AcknowledgedBatch): void {
     this.#hasOlder = true;
     this.#jobs -= jobs.length;
     this.#bytes -= bytes;
+    const recognised = this.#recognised[0];
+    if (recognised?.position === position) {
+      this.#recognised.shift();
+      this.#recognisedJobs -= recognised.deliveries.length;
+    }
     this.#ring[this.#head++] = undefined as never;
     if (this.#head > 1024 && this.#head * 2 > this.#ring.length) {
       this.#ring = this.#ring.slice(this.#head);

@@ -1,11 +1,12 @@
 import { type Clock, pause } from '../clock/clock.js';
 import { type JobRecord, roughBytes } from '../job/job-record.js';
 import type { RedisPolicy } from '../policy/default-policy.js';
-import { sortFailure } from '../policy/outage.js';
+import { RedisFailure } from '../policy/outage.js';
 import type { RedisGateway } from '../policy/redis-gateway.js';
 import type { FrozenJobs } from '../recognition/loss-window.js';
 import type { DeliveryOutcome } from '../recognition/recognise.js';
 import { Pacing } from './pacing.js';
+import { triage } from './triage.js';
 
 const MAX_JOBS = 256;
 const MAX_BYTES = 1024 * 1024;
@@ -27,46 +28,59 @@ export interface RedeliveryResult {
 /** What the redeliverer tells. */
 export interface RedeliveryListener {
   onRedelivered(count: number): void;
-  /** Redis does not take this job for a reason that is not an outage. */
-  onRefused(jobs: readonly JobRecord[]): void;
-  /** It expired in the meantime. */
-  onExpired(jobs: readonly JobRecord[]): void;
+  /** Not to be sent now: Redis refuses these jobs and is well, or they expired, or Redis may not recognise them any more. */
+  onSetAside(jobs: readonly JobRecord[]): Promise<void>;
   onEnd(result: RedeliveryResult): void;
 }
 
 /** A loss that is being made good. */
 class Loss {
   readonly remembered: number;
+  /** What is to be done, oldest last. */
+  readonly left: JobRecord[] = [];
   readonly #hasOlder: boolean;
-  /** What is to be done, oldest first. */
-  readonly left: JobRecord[];
-  /** How many of the oldest batch are left: whether any of these was lost shows whether the loss reaches beyond them. */
-  #oldestLeft: number;
+  readonly #lostOlder: boolean;
+  /** The oldest batch: what becomes of it shows whether the loss reaches beyond. */
+  readonly #oldest: ReadonlySet<string>;
   #isOldestLost = false;
+  #isOldestKept = false;
+  /** Jobs of attempts that have no answer: recognised the next time, they were laid down by those. */
+  readonly #attempted = new Set<string>();
   redelivered = 0;
   recognised = 0;
 
-  constructor(frozen: FrozenJobs) {
+  constructor(frozen: FrozenJobs, clock: Clock) {
     this.remembered = frozen.jobs;
     this.#hasOlder = frozen.hasOlder;
-    this.left = frozen.batches.flat().reverse();
-    this.#oldestLeft = frozen.batches[0]?.length ?? 0;
+    this.#lostOlder = frozen.lostOlder;
+    this.#oldest = new Set(frozen.batches[0]?.jobs.map(({ delivery }) => delivery));
+    const offset = clock.now() - clock.monotonicMs();
+    for (const { jobs, at } of frozen.batches) {
+      for (const job of jobs) this.left.push({ ...job, fate: 'unknown', lastAttemptAt: at + offset });
+    }
+    this.left.reverse();
   }
 
-  /** The oldest job that is left has its answer. */
-  settle(outcome: DeliveryOutcome | 'expired'): void {
-    this.left.pop();
-    if (outcome === 'delivered') this.redelivered += 1;
-    else if (outcome === 'recognised' || outcome === 'duplicate') this.recognised += 1;
-    if (this.#oldestLeft === 0) return;
-    this.#oldestLeft -= 1;
-    if (outcome === 'delivered') this.#isOldestLost = true;
+  unanswered(jobs: readonly JobRecord[]): void {
+    for (const { delivery } of jobs) this.#attempted.add(delivery);
+  }
+
+  settle({ delivery }: JobRecord, outcome: 'delivered' | 'recognised' | 'duplicate'): void {
+    const isLaidDown =
+      outcome === 'delivered' || (outcome === 'recognised' && this.#attempted.delete(delivery));
+    if (isLaidDown) this.redelivered += 1;
+    else this.recognised += 1;
+    if (!this.#oldest.has(delivery)) return;
+    if (isLaidDown) this.#isOldestLost = true;
+    else if (outcome === 'recognised') this.#isOldestKept = true;
   }
 
   result(): RedeliveryResult {
     const { remembered, redelivered, recognised } = this;
-    const isUnknown = remembered === 0 || this.#isOldestLost;
-    return { remembered, redelivered, recognised, windowExceeded: this.#hasOlder && isUnknown };
+    // One that was set aside shows nothing.
+    const isUnknown = this.#isOldestLost || !this.#isOldestKept;
+    const windowExceeded = this.#lostOlder || (this.#hasOlder && isUnknown);
+    return { remembered, redelivered, recognised, windowExceeded };
   }
 }
 
@@ -81,6 +95,7 @@ export class Redeliverer {
   readonly #listener: RedeliveryListener;
   readonly #attemptTimeoutMs: number;
   readonly #deadlineMs: number;
+  readonly #recognitionMs: number;
   readonly #pacing: Pacing;
   readonly #losses: Loss[] = [];
   #running: Promise<void> | undefined;
@@ -91,7 +106,11 @@ export class Redeliverer {
     policy: RedisPolicy,
     clock: Clock,
     listener: RedeliveryListener,
-    options: { readonly attemptTimeoutMs: number; readonly deadlineMs: number },
+    options: {
+      readonly attemptTimeoutMs: number;
+      readonly deadlineMs: number;
+      readonly recognitionMs: number;
+    },
   ) {
     this.#gateway = gateway;
     this.#policy = policy;
@@ -99,6 +118,7 @@ export class Redeliverer {
     this.#listener = listener;
     this.#attemptTimeoutMs = options.attemptTimeoutMs;
     this.#deadlineMs = options.deadlineMs;
+    this.#recognitionMs = options.recognitionMs;
     this.#pacing = new Pacing(MAX_JOBS, options.attemptTimeoutMs / 2);
   }
 
@@ -109,17 +129,23 @@ export class Redeliverer {
 
   /** Begins with these jobs as soon as what was lost before is done. */
   redeliver(frozen: FrozenJobs): void {
-    this.#losses.push(new Loss(frozen));
+    const loss = new Loss(frozen, this.#clock);
+    if (this.#stopped.signal.aborted) {
+      this.#listener.onEnd(loss.result());
+      return;
+    }
+    this.#losses.push(loss);
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
     });
   }
 
-  /** Ends. Returns the jobs of which nobody knows whether Redis has them. */
+  /** Ends, telling what was done so far. Returns the jobs of which nobody knows whether Redis has them. */
   async stop(): Promise<readonly JobRecord[]> {
     this.#stopped.abort();
     await this.#running;
-    return this.#losses.flatMap((loss) => loss.left.reverse());
+    for (const loss of this.#losses) this.#listener.onEnd(loss.result());
+    return this.#losses.splice(0).flatMap((loss) => loss.left.reverse());
   }
 
   async #run(): Promise<void> {
@@ -133,8 +159,9 @@ export class Redeliverer {
       while (loss.left.length > 0) {
         const isWell = this.#policy.isClosed && this.#gateway.isReady && (await this.#deliver(loss));
         if (!isWell) await pause(this.#clock, LOOK_EVERY_MS, { background: true, signal });
-        if (signal.aborted) return;
+        if (signal.aborted) break;
       }
+      if (loss.left.length > 0) return;
       this.#losses.shift();
       this.#listener.onEnd(loss.result());
     }
@@ -142,59 +169,73 @@ export class Redeliverer {
 
   /** Delivers the oldest jobs. Resolves with whether they have their answers. */
   async #deliver(loss: Loss): Promise<boolean> {
-    const jobs = this.#cut(loss);
+    const { jobs, setAside } = this.#cut(loss);
+    if (setAside.length > 0) await this.#listener.onSetAside(setAside);
     if (jobs.length === 0) return true;
-    const timeoutMs = jobs.length === 1 ? this.#deadlineMs : this.#attemptTimeoutMs;
-    const startedAt = this.#clock.monotonicMs();
     let outcomes: readonly DeliveryOutcome[];
     try {
-      const deliver = () => this.#gateway.deliver(jobs, timeoutMs);
-      ({ outcomes } = await this.#policy.execute(deliver, { retry: false }));
+      outcomes = await this.#send(jobs);
     } catch (error) {
       this.#pacing.failed();
-      const failure = sortFailure(error, false);
-      if (failure.treatment !== 'caller') return false;
-      outcomes = jobs.map(() => ({ rejected: failure }));
+      if (error instanceof RedisFailure && error.fate === 'unknown') loss.unanswered(jobs);
+      loss.left.push(...jobs.reverse());
+      return false;
     }
-    this.#pacing.answered(this.#clock.monotonicMs() - startedAt);
-    const before = loss.redelivered;
     const refused: JobRecord[] = [];
-    let isOutage = false;
-    for (let i = 0; i < jobs.length; i++) {
+    const again: JobRecord[] = [];
+    const before = loss.redelivered;
+    jobs.forEach((job, i) => {
       const outcome = outcomes[i] as DeliveryOutcome;
-      if (typeof outcome === 'object') {
-        const { treatment } = this.#gateway.failed(outcome.rejected);
-        isOutage = treatment === 'outage' || treatment === 'gap';
-        if (isOutage) break;
-        refused.push(jobs[i] as JobRecord);
-      }
-      loss.settle(outcome);
-    }
+      if (typeof outcome === 'string') loss.settle(job, outcome);
+      else if (isAboutTheJob(this.#gateway.failed(outcome.rejected))) refused.push(job);
+      else again.push(job);
+    });
+    loss.left.push(...again.reverse());
     if (loss.redelivered > before) this.#listener.onRedelivered(loss.redelivered - before);
-    if (refused.length > 0) this.#listener.onRefused(refused);
-    return !isOutage;
+    if (refused.length > 0) await this.#listener.onSetAside(refused);
+    return again.length === 0;
   }
 
-  /** The next batch; what has expired is left out. */
-  #cut(loss: Loss): JobRecord[] {
-    const { left } = loss;
-    const now = this.#clock.now();
-    const jobs: JobRecord[] = [];
-    const expired: JobRecord[] = [];
-    let bytes = 0;
-    for (let i = left.length - 1; i >= 0 && jobs.length < this.#pacing.jobs; i--) {
-      const job = left[i] as JobRecord;
-      if (job.expiresAt !== undefined && job.expiresAt <= now) {
-        if (jobs.length > 0) break;
-        expired.push(job);
-        loss.settle('expired');
-        continue;
-      }
-      bytes += roughBytes(job);
-      if (bytes > MAX_BYTES && jobs.length > 0) break;
-      jobs.push(job);
+  async #send(jobs: readonly JobRecord[]): Promise<readonly DeliveryOutcome[]> {
+    const timeoutMs = jobs.length === 1 ? this.#deadlineMs : this.#attemptTimeoutMs;
+    const startedAt = this.#clock.monotonicMs();
+    const deliver = () => this.#gateway.deliver(jobs, timeoutMs);
+    try {
+      const { outcomes } = await this.#policy.execute(deliver, { retry: false });
+      this.#pacing.answered(this.#clock.monotonicMs() - startedAt);
+      return outcomes;
+    } catch (error) {
+      // Of an error that nobody listed only a batch of one says which job it is about.
+      const isRefusal =
+        error instanceof RedisFailure &&
+        isAboutTheJob(error) &&
+        (error.kind !== 'unlisted' || jobs.length === 1);
+      if (!isRefusal) throw error;
+      return jobs.map(() => ({ rejected: error }));
     }
-    if (expired.length > 0) this.#listener.onExpired(expired);
-    return jobs;
   }
+
+  /** Takes out the next batch, and what may not be sent. */
+  #cut({ left }: Loss): { readonly jobs: JobRecord[]; readonly setAside: JobRecord[] } {
+    const jobs: JobRecord[] = [];
+    const setAside: JobRecord[] = [];
+    const now = this.#clock.now();
+    let bytes = 0;
+    for (let job = left.at(-1); job && jobs.length < this.#pacing.jobs; job = left.at(-1)) {
+      const { transport } = job;
+      if (triage(job, { now, transport, recognitionMs: this.#recognitionMs }).action === 'send') {
+        bytes += roughBytes(job);
+        if (bytes > MAX_BYTES && jobs.length > 0) break;
+        jobs.push(job);
+      } else {
+        setAside.push(job);
+      }
+      left.pop();
+    }
+    return { jobs, setAside };
+  }
+}
+
+function isAboutTheJob(failure: RedisFailure): boolean {
+  return failure.kind === 'unlisted' || failure.treatment === 'caller' || failure.treatment === 'redirect';
 }

@@ -34,6 +34,8 @@ interface ReplayerOptions extends ReplayOptions {
   /** The name of the queue's transport. */
   readonly transport: string;
   readonly recognitionMs: number;
+  /** Why a job's payload is not what is expected today; undefined when it is. */
+  readonly payloadProblem: (job: JobRecord) => string | undefined;
   readonly attemptTimeoutMs: number;
   readonly deadlineMs: number;
   readonly backupDeadlineMs: number;
@@ -103,6 +105,8 @@ export class Replayer {
   readonly #counts: Counts = { replayed: 0, recognised: 0, parked: 0, dropped: 0 };
   /** Jobs that failed for a reason of their own, by delivery id. */
   readonly #troubled = new Map<string, { refusals: number; deliveries: number }>();
+  /** Expired and told so, but the store did not say yet that they are gone; by delivery id. */
+  readonly #dropped = new Set<string>();
   /** Delivered, but the store did not say that it took the acknowledgement; by delivery id. */
   readonly #unconfirmed = new Set<string>();
   /**
@@ -367,22 +371,31 @@ export class Replayer {
 
   /** Takes out what may not be sent. */
   async #sift(lease: Lease): Promise<JobRecord[]> {
-    const { transport, recognitionMs } = this.#options;
-    const context = { now: this.#clock.now(), transport, recognitionMs };
+    const { transport, recognitionMs, payloadProblem } = this.#options;
+    const context = { now: this.#clock.now(), transport, recognitionMs, payloadProblem };
     const toSend: JobRecord[] = [];
     for (const job of lease.jobs) {
       const verdict = triage(job, context);
       if (verdict.action === 'send') {
         toSend.push(job);
       } else if (verdict.action === 'park') {
-        await this.#park(lease.token, job, verdict.reason, undefined);
+        await this.#park(lease.token, job, verdict.reason, verdict.text);
       } else {
-        await this.#call(this.#store.acknowledge(lease.token, [job.id]));
-        this.#counts.dropped += 1;
-        this.#listener.onDropped(job, verdict.reason);
+        await this.#dropExpired(lease.token, job, verdict.reason);
       }
     }
     return toSend;
+  }
+
+  /** Told first, and once: a store that takes the acknowledgement without an answer never shows the job again. */
+  async #dropExpired(token: string, job: JobRecord, reason: 'expired'): Promise<void> {
+    if (!this.#dropped.has(job.delivery)) {
+      this.#dropped.add(job.delivery);
+      this.#counts.dropped += 1;
+      this.#listener.onDropped(job, reason);
+    }
+    await this.#call(this.#store.acknowledge(token, [job.id]));
+    this.#dropped.delete(job.delivery);
   }
 
   #cut(jobs: readonly JobRecord[], from: number): JobRecord[] {

@@ -8,6 +8,7 @@ export type ParkReason =
   | 'recognition-expired'
   | 'unknown-version'
   | 'foreign-transport'
+  | 'schema-mismatch'
   | 'rejected'
   | 'unlisted-error';
 
@@ -15,14 +16,20 @@ export type ParkReason =
 export type Verdict =
   | { readonly action: 'send' }
   | { readonly action: 'drop'; readonly reason: 'expired' }
-  | { readonly action: 'park'; readonly reason: ParkReason };
+  | { readonly action: 'park'; readonly reason: ParkReason; readonly text?: string };
 
 const send: Verdict = { action: 'send' };
 
 /** Decides by the record alone. `now` in epoch ms. */
 export function triage(
   job: JobRecord,
-  context: { readonly now: number; readonly transport: string; readonly recognitionMs: number },
+  context: {
+    readonly now: number;
+    readonly transport: string;
+    readonly recognitionMs: number;
+    /** Why the payload is not what is expected today; absent where nothing is expected. */
+    readonly payloadProblem?: (job: JobRecord) => string | undefined;
+  },
 ): Verdict {
   if (job.version !== JOB_RECORD_VERSION) return { action: 'park', reason: 'unknown-version' };
   if (job.transport !== context.transport) return { action: 'park', reason: 'foreign-transport' };
@@ -33,5 +40,6 @@ export function triage(
   if (attemptedAt !== undefined && context.now - attemptedAt > context.recognitionMs - WINDOW_MARGIN_MS) {
     return { action: 'park', reason: 'recognition-expired' };
   }
-  return send;
+  const text = context.payloadProblem?.(job);
+  return text === undefined ? send : { action: 'park', reason: 'schema-mismatch', text };
 }

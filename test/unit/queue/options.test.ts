@@ -62,6 +62,14 @@ function wholeNumber(option: string, min: number, max: number): Row[] {
 
 const HOUR_MS = 3_600_000;
 const rows: readonly Row[] = [
+  ...wholeNumber('lossWindow.ms', 1000, HOUR_MS),
+  ...wholeNumber('lossWindow.jobs', 1, Number.MAX_SAFE_INTEGER),
+  ...wholeNumber('lossWindow.bytes', 1, Number.MAX_SAFE_INTEGER),
+  ['lossWindow', true, TypeError, 'an object', 'true'],
+  ['lossWindow', 30_000, TypeError, 'an object', '30000'],
+  ['lossWindow', null, TypeError, 'an object', 'null'],
+  ['lossWindow.onLoss', 'forget', RangeError, '"redeliver" or "report"', '"forget"'],
+  ['lossWindow.onLoss', true, RangeError, '"redeliver" or "report"', 'true'],
   ...wholeNumber('deadlineMs', 10, 600_000),
   ...wholeNumber('attemptTimeoutMs', 1, 1000),
   ...wholeNumber('backupDeadlineMs', 10, 600_000),
@@ -159,6 +167,7 @@ describe('a bad option', () => {
     [{ replay: { batch: 5 } }, '"replay.batch"', 'batchSize'],
     [{ backupLimit: { count: 5 } }, '"backupLimit.count"', 'jobs'],
     [{ recognition: { ms: 5 } }, '"recognition.ms"', 'generatedMs'],
+    [{ lossWindow: { onloss: 'report' } }, '"lossWindow.onloss"', 'onLoss'],
   ])('that nobody knows is refused, with those there are: %o', (options, name, known) => {
     const error = thrownBy(() => construct(options)) as Error;
     expect(error).toBeInstanceOf(TypeError);
@@ -167,16 +176,24 @@ describe('a bad option', () => {
   });
 
   it.each([
-    ['ordering', 'queue'],
-    ['lossWindow', { ms: 30_000 }],
-    ['lossWindow', true],
-    ['schemas', {}],
-  ])('of a later release is refused by name: %s = %o', (name, value) => {
-    const error = thrownBy(() => construct({ [name]: value })) as Error;
-    expect(error).toBeInstanceOf(RangeError);
-    expect(error.message).toContain(`"${name}"`);
-    expect(error.message).toContain('not available in this release');
+    [null, 'null'],
+    [[], 'an object (Array)'],
+    ['zod', '"zod"'],
+  ])('is schemas = %o', (schemas, got) => {
+    const error = thrownBy(() => construct({ schemas })) as Error;
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toContain('"schemas"');
+    expect(error.message).toContain(got);
   });
+
+  it.each([undefined, null, {}, () => {}, { '~standard': {} }, { '~standard': { validate: true } }])(
+    'is schemas with one that is no Standard Schema: %o',
+    (schema) => {
+      const error = thrownBy(() => construct({ schemas: { 'faq.generate': schema } })) as Error;
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error.message).toContain('"faq.generate"');
+    },
+  );
 
   it.each([undefined, null, 7])('is what stands in place of all options: %s', (options) => {
     const error = thrownBy(() => new ResilientQueue('q', options as unknown as QueueOptions)) as Error;
@@ -204,6 +221,36 @@ it('takes every option at its limits, undefined for none, and fills in the rest'
   expect(resolved.transport).toBeInstanceOf(StreamsTransport);
   expect(resolveOptions({ redis, backup: store, deadlineMs: 10 }).attemptTimeoutMs).toBe(10);
   expect(resolveOptions({ redis, backup: store, lossWindow: false, ordering: 'none' })).toBeDefined();
+});
+
+describe('lossWindow', () => {
+  const resolved = (options: Partial<QueueOptions>) =>
+    resolveOptions({ redis: new IdleConnection(), backup: store, ...options }).lossWindow;
+  const blind = { name: 'blind', deliver() {}, check() {}, capabilities: { witness: false } };
+  const transport = blind as unknown as StreamsTransport;
+
+  it('remembers for 30 s, 10,000 jobs and 64 MiB unless told otherwise', () => {
+    const standard = { ms: 30_000, jobs: 10_000, bytes: 64 * 1024 * 1024, onLoss: 'redeliver' };
+    expect(resolved({})).toEqual(standard);
+    expect(resolved({ lossWindow: {} })).toEqual(standard);
+    expect(resolved({ lossWindow: { ms: 1000, jobs: undefined, onLoss: 'report' } })).toEqual({
+      ...standard,
+      ms: 1000,
+      onLoss: 'report',
+    });
+  });
+
+  it('remembers nothing when it is false, or when the transport reads no witness', () => {
+    expect(resolved({ lossWindow: false })).toBeUndefined();
+    expect(resolved({ transport })).toBeUndefined();
+    expect(resolved({ transport, lossWindow: false })).toBeUndefined();
+  });
+
+  it('is refused by name when it is asked for and the transport reads no witness', () => {
+    const error = thrownBy(() => construct({ transport, lossWindow: { ms: 5000 } })) as Error;
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error.message).toMatch(/"lossWindow".*"blind"/);
+  });
 });
 
 describe('a secret', () => {

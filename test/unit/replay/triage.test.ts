@@ -22,6 +22,17 @@ it.each([JOB_RECORD_VERSION + 1, JOB_RECORD_VERSION - 1])('parks a record of ver
   expect(verdictOn({ version })).toEqual(parkFor('unknown-version'));
 });
 
+it('parks a job whose payload is not what is expected today, with what is wrong', () => {
+  const payloadProblem = ({ name }: JobRecord) => (name === 'old' ? 'it does not fit' : undefined);
+  const context = { now: NOW, transport: 'streams', recognitionMs: WINDOW_MS, payloadProblem };
+  expect(triage(jobRecord({ name: 'old' }), context)).toEqual({
+    ...parkFor('schema-mismatch'),
+    text: 'it does not fit',
+  });
+  expect(triage(jobRecord({ name: 'new' }), context)).toEqual(send);
+  expect(triage(jobRecord({ name: 'old', expiresAt: NOW - 1 }), context)).toEqual(drop);
+});
+
 it('parks a job of another transport', () => {
   expect(verdictOn({ transport: 'rq' })).toEqual(parkFor('foreign-transport'));
 });
