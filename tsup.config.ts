@@ -2,7 +2,7 @@ import { defineConfig } from 'tsup';
 
 // One entry a public subpath: test/package holds this list, `exports` and the folders together.
 export default defineConfig({
-  entry: { index: 'src/index.ts' },
+  entry: { index: 'src/index.ts', 'backup/lmdb': 'src/backup/lmdb.ts' },
   format: ['esm', 'cjs'],
   target: 'node20',
   dts: true,
@@ -10,4 +10,6 @@ export default defineConfig({
   clean: true,
   splitting: true,
   treeshake: true,
+  // import.meta.url in CommonJS, for the peers that are looked for only when they are used.
+  shims: true,
 });

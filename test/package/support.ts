@@ -71,9 +71,10 @@ export const isAllowedOutside = (name: string) =>
 
 /**
  * A consumer's project in a temporary folder: the package as `npm pack` makes it, unpacked as `npm install` would, its
- * dependencies and `others` linked. No Redis client is in reach. The caller removes the folder.
+ * dependencies and `others` linked; `aliases` puts another package in a name's place. No other package is in reach. The
+ * caller removes the folder.
  */
-export function makeConsumer(others: readonly string[] = []) {
+export function makeConsumer(others: readonly string[] = [], aliases: Readonly<Record<string, string>> = {}) {
   dist();
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'resilient-queue-consumer-')));
   const installed = join(folder, 'node_modules', manifest.name);
@@ -86,7 +87,7 @@ export function makeConsumer(others: readonly string[] = []) {
   for (const name of [...allowedPackages, ...others]) {
     const link = join(folder, 'node_modules', name);
     mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(root, 'node_modules', name), link, 'dir');
+    symlinkSync(join(root, 'node_modules', aliases[name] ?? name), link, 'dir');
   }
   return { folder, installed };
 }
@@ -100,4 +101,11 @@ export function run(program: string, args: readonly string[], cwd: string): stri
   });
   if (status === 0) return stdout;
   throw new Error(`${program} ${args.join(' ')} failed: ${error ?? `status ${status}`}\n${stdout}${stderr}`);
+}
+
+/** Type-checks as strictly as TypeScript can, with no library but Node's; throws with what the compiler says. */
+export function compile(folder: string, flags: string, files: readonly string[]): void {
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  const strict = '--strict --exactOptionalPropertyTypes --noEmit --target es2022 --lib es2022 --types node';
+  run(process.execPath, [compiler, ...`${strict} ${flags}`.split(' '), ...files], folder);
 }

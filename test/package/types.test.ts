@@ -3,14 +3,13 @@ import { join, posix } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  compile,
   dist,
   filesIn,
   importsOf,
   isAllowedOutside,
   makeConsumer,
   manifest,
-  root,
-  run,
   specifier,
   subpaths,
 } from './support.js';
@@ -113,13 +112,6 @@ describe("a consumer's project with a Redis client", () => {
     compile(consumer.folder, '--skipLibCheck --module node16 --moduleResolution node16', [`${name}.mts`]);
   });
 });
-
-/** Type-checks as strictly as TypeScript can, with no library but Node's; throws with what the compiler says. */
-function compile(folder: string, flags: string, files: readonly string[]): void {
-  const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  const strict = '--strict --exactOptionalPropertyTypes --noEmit --target es2022 --lib es2022 --types node';
-  run(process.execPath, [compiler, ...`${strict} ${flags}`.split(' '), ...files], folder);
-}
 
 /** Every `any` in a declaration file, comments and names left out. */
 function placesOfAny(file: string): string[] {
