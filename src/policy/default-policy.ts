@@ -64,7 +64,7 @@ export class RedisPolicy {
     readonly onState: (state: BreakerState) => void;
   }) {
     this.#trippable = new TrippableBreaker(options.breaker);
-    const countsAsFailure = (error: Error) =>
+    const countsAsFailure = (error: unknown) =>
       error instanceof RedisFailure && (error.treatment === 'outage' || error.treatment === 'gap');
     this.#breaker = circuitBreaker(handleWhen(countsAsFailure), {
       breaker: this.#trippable,
@@ -74,7 +74,7 @@ export class RedisPolicy {
       if (state !== CircuitState.Closed) this.#openings += 1;
       options.onState(names[state]);
     });
-    const isWorthARetry = (error: Error) =>
+    const isWorthARetry = (error: unknown) =>
       error instanceof RedisFailure && (error.treatment === 'outage' || error.treatment === 'redirect');
     const backoff = (options.backoff as ExponentialBackoff<unknown> | undefined) ?? defaultBackoff();
     this.#retry = retry(handleWhen(isWorthARetry), { maxAttempts: options.retryAttempts, backoff });

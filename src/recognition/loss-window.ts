@@ -54,7 +54,7 @@ export interface FrozenJobs {
   readonly jobs: number;
   /** Whether jobs were acknowledged before these: the loss may reach further back. */
   readonly hasOlder: boolean;
-  /** It does: the witness that is missing was one of those. */
+  /** It does: what is missing is none of these. */
   readonly lostOlder: boolean;
 }
 
@@ -101,8 +101,8 @@ export class LossWindow {
   #position = 0;
   #generation = 0;
   #hasOlder = false;
-  /** Position of what was missing last. */
-  #lostAt = 0;
+  /** What was missing last. */
+  #lost = '';
   /** Those that no other stands for yet, oldest first. */
   #witnesses: Witness[] = [];
   /** Batches that were only recognised and that no witness stands for yet, oldest first. */
@@ -141,7 +141,7 @@ export class LossWindow {
     witness.isCarried = false;
     if (witness.generation !== this.#generation) return false;
     if (verdict === 'lost') {
-      this.#lostAt = witness.position;
+      this.#lost = witness.delivery;
       return true;
     }
     if (verdict === 'kept' && outcomes.includes('delivered')) {
@@ -177,7 +177,7 @@ export class LossWindow {
     const { positions, lastWitness, position, sentAt } = rollCall;
     const lost = verdicts.indexOf('lost');
     if (lost !== -1) {
-      this.#lostAt = positions[lost] as number;
+      this.#lost = rollCall.deliveries[lost] as string;
       return true;
     }
     if (positions.some((_, i) => verdicts[i] !== 'kept')) return false;
@@ -218,7 +218,7 @@ export class LossWindow {
   /** Hands out all that is remembered, and starts anew. */
   freeze(): FrozenJobs {
     const batches = this.#ring.slice(this.#head);
-    const lostOlder = this.#lostAt < (batches[0]?.position ?? Number.POSITIVE_INFINITY);
+    const lostOlder = !batches.some(({ jobs }) => jobs.some(({ delivery }) => delivery === this.#lost));
     const frozen = { batches, jobs: this.#jobs, hasOlder: this.#hasOlder, lostOlder };
     this.#generation += 1;
     this.#ring = [];
