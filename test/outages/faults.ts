@@ -5,8 +5,7 @@ import type { Fault } from '../support/outage-run.js';
 import { RespConnection } from '../support/resp-connection.js';
 import { waitFor } from '../support/wait-for.js';
 
-/** The server's own faults, then the network's. */
-export const faults: readonly Fault[] = [
+const serverFaults: readonly Fault[] = [
   {
     name: 'kill -9 and restart',
     isOneOutage: true,
@@ -172,6 +171,9 @@ export const faults: readonly Fault[] = [
       };
     },
   },
+];
+
+const networkFaults: readonly Fault[] = [
   {
     name: 'replies cut after execution, for 1.5 s',
     lastsMs: 1500,
@@ -242,3 +244,17 @@ export const faults: readonly Fault[] = [
     },
   },
 ];
+
+/** The server's own faults, then the network's. */
+export const faults: readonly Fault[] = [...serverFaults, ...networkFaults];
+
+/** Those in which clients and their majors differ most: how they lose a connection, and how they give commands up. */
+export const tellingFaults = faults.filter(({ name }) =>
+  /^(kill -9|SIGSTOP|replies cut|NOAUTH|never up|garbage)/.test(name),
+);
+
+const isTelling = (fault: Fault) => tellingFaults.includes(fault);
+
+/** All the others, in two lots, so that two test files can share them. */
+export const otherServerFaults = serverFaults.filter((fault) => !isTelling(fault));
+export const otherNetworkFaults = networkFaults.filter((fault) => !isTelling(fault));

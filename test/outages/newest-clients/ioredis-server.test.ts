@@ -1,0 +1,5 @@
+import { ioredisDefault } from '../../support/clients.js';
+import { otherServerFaults } from '../faults.js';
+import { surviveEach } from '../survive-each.js';
+
+surviveEach(ioredisDefault, otherServerFaults);

@@ -1,0 +1,5 @@
+import { nodeRedisDefault } from '../../support/clients.js';
+import { otherNetworkFaults } from '../faults.js';
+import { surviveEach } from '../survive-each.js';
+
+surviveEach(nodeRedisDefault, otherNetworkFaults);
