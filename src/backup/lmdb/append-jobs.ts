@@ -1,11 +1,10 @@
 import type { JobRecord } from '../../job/job-record.js';
 import type { AppendOutcome } from '../backup-store.js';
-import { recordBytes } from '../record-bytes.js';
 import { cutBundles, writeBundle } from './bundle.js';
-import { type JobText, jobText } from './job-text.js';
-import { bundleKey, type Place, parkedKey, placeKey } from './keys.js';
+import { countedBytes, type JobText, jobText } from './job-text.js';
+import { bundleKey, type Place, parkedKey } from './keys.js';
 import { Marks, writeMarks } from './marks.js';
-import { placeRow, readPlaceRow } from './place-row.js';
+import { placeEntry, readPlaceRow } from './place-row.js';
 import { countPending, type QueueRow, readOrMakeQueue, writeQueue } from './queue-row.js';
 import type { Tree } from './tree.js';
 
@@ -32,7 +31,7 @@ export function draftJobs(jobs: readonly JobRecord[]): Draft {
     if (idBytes === 0 || idBytes > MAX_ID_BYTES) {
       throw new RangeError(`A job's id must be 1 to ${MAX_ID_BYTES} bytes, got ${idBytes} bytes.`);
     }
-    const bytes = recordBytes(job);
+    const bytes = countedBytes(job);
     return { id: job.id, text: jobText(job), bytes, isUnknown: job.fate === 'unknown' };
   });
   const bundles = cutBundles(drafted).map((bundle) => ({ jobs: bundle, value: writeBundle(bundle) }));
@@ -65,8 +64,7 @@ export function appendJobs(tree: Tree, name: string, draft: Draft): AppendOutcom
 }
 
 function addPlace(tree: Tree, queue: QueueRow, job: DraftedJob, place: Place): AppendOutcome {
-  const key = placeKey(queue.number, job.id);
-  const row = placeRow(key, place, false, job);
+  const { key, row } = placeEntry(queue.number, job.id, place, false, job);
   let outcome: AppendOutcome = 'added';
   if (!tree.putNew(key, row)) {
     const present = readPlaceRow(key, tree.get(key) as Buffer);

@@ -26,6 +26,7 @@ export class Committer {
   readonly #room: Room;
   #line: Change[] = [];
   #running: Promise<void> | undefined;
+  #latest: Promise<unknown> = Promise.resolve();
   #broken: Error | undefined;
   #lookedForDeadAt = performance.now();
 
@@ -36,7 +37,7 @@ export class Committer {
 
   /** Resolves with what `change` returned, when it is flushed to disk. `change` may run twice. */
   commit<T>(change: () => T): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+    const committed = new Promise<T>((resolve, reject) => {
       const run = () => {
         const result = change();
         return () => resolve(result);
@@ -44,11 +45,13 @@ export class Committer {
       this.#line.push({ run, reject });
       this.#running ??= this.#work();
     });
+    this.#latest = committed.catch(() => {});
+    return committed;
   }
 
-  /** Nothing is under way any more. */
-  async idle(): Promise<void> {
-    while (this.#running) await this.#running;
+  /** Every change that somebody waits for by now is made, or failed. */
+  async settled(): Promise<void> {
+    await this.#latest;
   }
 
   async #work(): Promise<void> {

@@ -1,7 +1,6 @@
 import type { JobRecord } from '../../job/job-record.js';
-import { recordBytes } from '../record-bytes.js';
 import { damagedJob } from './damaged-job.js';
-import { readJobText } from './job-text.js';
+import { countedBytes, readJobText } from './job-text.js';
 import type { Place } from './keys.js';
 import { asAttempted } from './parked-row.js';
 import { findPlaces } from './places.js';
@@ -48,7 +47,7 @@ export async function handOut(
       handedOut.jobs.set(job.id, {
         bundle,
         index,
-        bytes: whole ? recordBytes(whole) : 0,
+        bytes: whole ? countedBytes(whole) : 0,
         isUnknown: job.fate === 'unknown',
         isDamaged: !whole,
       });

@@ -1,4 +1,5 @@
 import type { JobRecord } from '../../job/job-record.js';
+import { recordBytes } from '../record-bytes.js';
 
 const LENGTH_BYTES = 4;
 /** In the length: the payload is inside the JSON. */
@@ -45,4 +46,9 @@ export function readJobText(body: Buffer): JobRecord {
 function isApart(payload: unknown): payload is string {
   // A lone surrogate has no UTF-8; JSON has a way to write it.
   return typeof payload === 'string' && payload.length >= APART_FROM && payload.isWellFormed();
+}
+
+/** What a job counts for in the queue's bytes; nothing, where its version has another shape than ours. */
+export function countedBytes(job: JobRecord): number {
+  return typeof job.payload === 'string' && typeof job.name === 'string' ? recordBytes(job) : 0;
 }

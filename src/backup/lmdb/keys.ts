@@ -58,8 +58,9 @@ export function bundleOfKey(key: Buffer): number {
   return key.readUIntBE(PREFIX_BYTES, 6);
 }
 
-export function placeKey(queue: number, id: string): Buffer {
-  return textKey('place', queue, id);
+/** With `room` bytes after it, for what is to stand there. */
+export function placeKey(queue: number, id: string, room = 0): Buffer {
+  return textKey('place', queue, id, room);
 }
 
 export function leaseKey(queue: number, token: string): Buffer {
@@ -94,9 +95,8 @@ function numberKey(kind: KindOfQueue, queue: number, number: number): Buffer {
   return key;
 }
 
-function textKey(kind: KindOfQueue, queue: number, text: string): Buffer {
-  const bytes = Buffer.byteLength(text);
-  const key = Buffer.allocUnsafe(PREFIX_BYTES + bytes);
+function textKey(kind: KindOfQueue, queue: number, text: string, room = 0): Buffer {
+  const key = Buffer.allocUnsafe(PREFIX_BYTES + Buffer.byteLength(text) + room);
   writePrefix(key, kind, queue);
   key.write(text, PREFIX_BYTES);
   return key;

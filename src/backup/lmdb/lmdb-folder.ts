@@ -18,8 +18,8 @@ export const DATA_FILE = 'data.mdb';
 const LOCK_FILE = 'lock.mdb';
 
 /**
- * The real path of the folder at `path`, made if it is not there: fit for LMDB, and with the files in it readable by their
- * owner only, whatever the umask. Throws where it cannot be, or is on a network file system; warns where that cannot be told.
+ * The real path of the folder at `path`, made if it is not there, for its owner only. Throws where it is on a network file
+ * system; warns where that cannot be told.
  */
 export function prepareFolder(path: string): string {
   const wanted = resolve(path);
@@ -38,8 +38,12 @@ export function prepareFolder(path: string): string {
       { code: 'BACKUP_RISKY_DISK' },
     );
   }
-  for (const file of [DATA_FILE, LOCK_FILE]) makePrivate(join(folder, file));
   return folder;
+}
+
+/** Lets nobody but their owner read LMDB's files, whatever the umask; makes them if they are not there. */
+export function makeFilesPrivate(folder: string): void {
+  for (const file of [DATA_FILE, LOCK_FILE]) makePrivate(join(folder, file));
 }
 
 /** Writes to the disk which files are in `folder`. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Committer } from './committer.js';
 import type { HandedOut } from './hand-out.js';
 import { inspectFile } from './inspect-file.js';
-import { DATA_FILE, prepareFolder } from './lmdb-folder.js';
+import { DATA_FILE, makeFilesPrivate, prepareFolder } from './lmdb-folder.js';
 import { Room } from './room.js';
 import { storeError } from './store-error.js';
 import { checkFormat, checkMarker } from './store-format.js';
@@ -48,6 +48,7 @@ export function openBackup(path: string): OpenBackup {
     return present;
   }
   checkMarker(folder);
+  makeFilesPrivate(folder);
   const data = join(folder, DATA_FILE);
   if (statSync(data).size > 0) inspectFile(data);
   const tree = openTree(folder);
@@ -67,7 +68,7 @@ export function openBackup(path: string): OpenBackup {
 
 /** The last one who leaves closes it, after what is under way. */
 export async function leaveBackup(backup: OpenBackup): Promise<void> {
-  await backup.committer.idle();
+  await backup.committer.settled();
   const shared = backup as Shared;
   shared.users -= 1;
   if (shared.users > 0) return;

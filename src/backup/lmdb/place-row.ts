@@ -1,5 +1,5 @@
-import type { Place } from './keys.js';
-import { seal, unseal } from './sealed-row.js';
+import { type Place, placeKey } from './keys.js';
+import { SEAL_BYTES, sealEntry, unseal } from './sealed-row.js';
 
 /** Where a job of some id is, and what it counts for. */
 export interface PlacedJob extends Place {
@@ -13,18 +13,22 @@ const ROW_BYTES = 12;
 const PARKED = 1;
 const UNKNOWN = 2;
 
-export function placeRow(
-  key: Buffer,
+/** Key and row of a job. One buffer for both: there is one of them a job. */
+export function placeEntry(
+  queue: number,
+  id: string,
   place: Place,
   isParked: boolean,
   job: { readonly isUnknown: boolean; readonly bytes: number },
-): Buffer {
-  const row = Buffer.allocUnsafe(ROW_BYTES);
-  row[0] = (isParked ? PARKED : 0) | (job.isUnknown ? UNKNOWN : 0);
-  row.writeUIntLE(place.bundle, 1, 6);
-  row[7] = place.index;
-  row.writeUInt32LE(job.bytes, 8);
-  return seal(key, row);
+): { readonly key: Buffer; readonly row: Buffer } {
+  const entry = placeKey(queue, id, ROW_BYTES + SEAL_BYTES);
+  const at = entry.length - ROW_BYTES - SEAL_BYTES;
+  entry[at] = (isParked ? PARKED : 0) | (job.isUnknown ? UNKNOWN : 0);
+  entry.writeUIntLE(place.bundle, at + 1, 6);
+  entry[at + 7] = place.index;
+  entry.writeUInt32LE(job.bytes, at + 8);
+  sealEntry(entry);
+  return { key: entry.subarray(0, at), row: entry.subarray(at) };
 }
 
 /** Undefined when the row is damaged. */

@@ -3,7 +3,7 @@ import { parkedKey, placeKey } from './keys.js';
 import { type LeaseRow, readLease, writeLease } from './lease-row.js';
 import { Marks, readMarks, writeMarks } from './marks.js';
 import { parkedRow } from './parked-row.js';
-import { placeRow } from './place-row.js';
+import { placeEntry } from './place-row.js';
 import { getBundle } from './places.js';
 import { countPending, type QueueRow, readQueue, writeQueue } from './queue-row.js';
 import type { Tree } from './tree.js';
@@ -82,7 +82,7 @@ function parkJob(
       }
     : { id, reason, parkedAt, attemptedAt };
   tree.put(key, parkedRow(key, note, body));
-  const keyOfPlace = placeKey(queue.number, id);
-  tree.put(keyOfPlace, placeRow(keyOfPlace, job, true, job));
+  const entry = placeEntry(queue.number, id, job, true, job);
+  tree.put(entry.key, entry.row);
   queue.parked += 1;
 }

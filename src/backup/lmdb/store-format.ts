@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupFileError } from './backup-file-error.js';
 import { formatKey } from './keys.js';
@@ -50,6 +50,7 @@ export function checkFormat(tree: Tree, folder: string): void {
   if (existsSync(marker)) return;
   const draft = `${marker}.${process.pid}`;
   writeFileSync(draft, `resilient-queue backup ${FORMAT}\n`, { mode: 0o600, flush: true });
+  chmodSync(draft, 0o600);
   renameSync(draft, marker);
   flushFolder(folder);
 }

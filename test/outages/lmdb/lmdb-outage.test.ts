@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
+import { ioredisDefault, nodeRedisDefault } from '../../support/clients.js';
+import { surviveOutage } from '../../support/outage-run.js';
+import { temporaryFolder } from '../../unit/support/temporary-folder.js';
+import { faults } from '../faults.js';
+
+const chosen = [
+  { kind: ioredisDefault, name: 'kill -9 and restart' },
+  { kind: nodeRedisDefault, name: 'SIGSTOP for 4 s, and what was sent is executed late' },
+  { kind: ioredisDefault, name: 'replies cut after execution, for 1.5 s' },
+];
+
+describe('an outage with an LMDB backup', () => {
+  it.each(chosen)('loses and doubles nothing: $name', async ({ kind, name }) => {
+    const fault = faults.find((fault) => fault.name === name);
+    if (!fault) throw new Error(`There is no fault ${name}`);
+    const path = temporaryFolder();
+    await surviveOutage(kind, fault, {}, new LmdbBackupStore({ path }));
+    const next = new LmdbBackupStore({ path });
+    expect(await next.stats('outage')).toMatchObject({ pending: 0, leased: 0, parked: 0 });
+    await next.close();
+  });
+});
