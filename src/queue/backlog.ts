@@ -19,6 +19,8 @@ export class Backlog {
   parked = 0;
   bytes = 0;
   oldestAt: number | undefined = undefined;
+  /** How often the store has been asked with success: what it holds by then is counted. */
+  looks = 0;
   /** The store took its last append. */
   isStoreWell = true;
   /** The store says how many bytes it holds. */
@@ -87,6 +89,7 @@ export class Backlog {
       if (this.pending > 0 && stats.oldestAt !== undefined) this.oldestAt = stats.oldestAt;
       return undefined;
     }
+    this.looks += 1;
     const missing = Math.max(0, this.pending - stats.pending);
     this.pending = stats.pending;
     this.unknown = stats.unknown;

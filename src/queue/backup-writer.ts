@@ -11,6 +11,8 @@ const MAX_JOBS = 256;
 const MAX_BYTES = 1024 * 1024;
 /** Appends that have not answered, those given up included: a store that hangs is not piled up on. */
 export const MAX_APPENDS = 4;
+/** Batches cut in one turn of the event loop. */
+const MAX_CUTS = 4;
 
 /** How full the backup may get. */
 export interface BackupLimit {
@@ -54,6 +56,8 @@ interface Entry {
  * 2. Over the limit, jobs are refused at once, first come first kept.
  * 3. A store that does not answer within `backupDeadlineMs` leaves the fate unknown; its place stays taken until it answers.
  *    While all places are taken so, jobs are refused at once.
+ * 4. After a few batches the event loop gets its turn: a store in memory answers at once, and callers that enqueue one job
+ *    after the other would leave no time in which anybody could learn that Redis is back.
  */
 export class BackupWriter {
   readonly #store: BackupStore;
@@ -71,7 +75,10 @@ export class BackupWriter {
   #appendingBytes = 0;
   #timer: Timer | undefined;
   #isStarted = false;
+  /** The last append was given up. */
+  #isHanging = false;
   #nextTrialAt = 0;
+  #cuts = 0;
 
   constructor(
     store: BackupStore,
@@ -96,9 +103,9 @@ export class BackupWriter {
     return this.#inFlight > this.#overdue;
   }
 
-  /** Nothing is in line, nor may an append still take effect. */
+  /** Every job has its answer. An append that was given up may still take effect, but its callers know. */
   get isIdle(): boolean {
-    return this.#inFlight === 0 && this.#head === this.#line.length;
+    return !this.isAppending && this.#head === this.#line.length;
   }
 
   /** Appends nothing before `opened` has settled: until then the store is asked what it holds from before. */
@@ -120,21 +127,46 @@ export class BackupWriter {
   }
 
   #pump(): void {
-    while (this.#isStarted && this.#head < this.#line.length && this.#hasPlace) {
+    while (this.#isStarted && this.#head < this.#line.length && this.#cuts < MAX_CUTS && this.#hasPlace) {
+      this.#countCut();
       const batch = this.#cut();
       if (batch.length > 0) void this.#append(batch);
     }
     if (this.#head < this.#line.length) {
-      if (this.#overdue >= this.#maxInFlight && !this.isAppending)
+      if (this.#isStuck && this.#cuts < MAX_CUTS) {
+        this.#countCut();
         this.#refuseLine('The backup store has not answered its last calls.');
-      else this.#watchLine();
+      } else {
+        this.#watchLine();
+      }
     }
   }
 
-  /** While every place is taken by an append that hangs, one is tried now and then: the store may be well again. */
+  #countCut(): void {
+    if (this.#cuts === 0) setImmediate(this.#nextTurn);
+    this.#cuts += 1;
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#cuts = 0;
+    this.#pump();
+  };
+
+  /** A store that works is not held to what it once left without an answer: one call that is lost for ever costs little. */
+  get #places(): number {
+    return this.#isHanging ? this.#maxInFlight : MAX_APPENDS;
+  }
+
+  /** Every place is taken by an append that hangs. */
+  get #isStuck(): boolean {
+    return !this.isAppending && this.#overdue >= this.#places;
+  }
+
+  /** While the store is stuck, one append is tried now and then: it may be well again. */
   get #hasPlace(): boolean {
-    if (this.#inFlight < this.#maxInFlight) return true;
-    if (this.isAppending || this.#overdue < this.#maxInFlight) return false;
+    const running = this.#inFlight - this.#overdue;
+    if (this.#inFlight < this.#places && running < this.#maxInFlight) return true;
+    if (!this.#isStuck) return false;
     const now = this.#clock.monotonicMs();
     if (now < this.#nextTrialAt) return false;
     this.#nextTrialAt = now + this.#deadlineMs;
@@ -185,6 +217,7 @@ export class BackupWriter {
       () => {
         isOverdue = true;
         this.#overdue += 1;
+        this.#isHanging = true;
         this.#nextTrialAt = this.#clock.monotonicMs() + this.#deadlineMs;
         const silence = new Error(`The backup store did not answer within ${this.#deadlineMs} ms.`);
         this.#listener.onStore(false, silence);
@@ -197,6 +230,7 @@ export class BackupWriter {
     );
     try {
       const outcomes = await this.#store.append(this.#queue, records);
+      if (!isOverdue) this.#isHanging = false;
       this.#listener.onStore(true);
       if (isOverdue) this.#listener.onAppendedLate(records, outcomes);
       else this.#listener.onAppended(jobs, records, outcomes);

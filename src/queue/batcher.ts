@@ -41,6 +41,8 @@ export class BatchLimits {
  * 2. As many batches as may be under way are cut from the line's head and handed to `send`.
  * 3. When one has ended, the next is cut: under load, batches grow by themselves.
  * 4. A job whose deadline passes in the line is handed to `giveUp`.
+ *
+ * `waitMs` says how long to wait with the next batch, its first job given; asked again by then, and by `goOn()`.
  */
 export class Batcher {
   readonly limits = new BatchLimits();
@@ -49,12 +51,14 @@ export class Batcher {
   readonly #maxInFlight: number;
   readonly #send: (batch: PendingJob[]) => Promise<void>;
   readonly #giveUp: (jobs: PendingJob[]) => void;
+  readonly #waitMs: (oldest: PendingJob) => number;
   #line: PendingJob[] = [];
   #head = 0;
   #inFlight = 0;
   #isScheduled = false;
   #isHeld = false;
   #timer: Timer | undefined;
+  #waiting: Timer | undefined;
 
   constructor(
     clock: Clock,
@@ -62,12 +66,14 @@ export class Batcher {
     maxInFlight: number,
     send: (batch: PendingJob[]) => Promise<void>,
     giveUp: (jobs: PendingJob[]) => void,
+    waitMs: (oldest: PendingJob) => number = () => 0,
   ) {
     this.#clock = clock;
     this.#deadlineMs = deadlineMs;
     this.#maxInFlight = maxInFlight;
     this.#send = send;
     this.#giveUp = giveUp;
+    this.#waitMs = waitMs;
   }
 
   /** Whether live jobs are waiting or under way. */
@@ -91,6 +97,11 @@ export class Batcher {
     });
   }
 
+  /** What `waitMs` says may have changed. */
+  goOn(): void {
+    if (this.#waiting !== undefined) this.#cutLine();
+  }
+
   /** Takes every job out of the line. */
   takeAll(): PendingJob[] {
     const jobs = this.#line.slice(this.#head).filter((job) => job.isOpen);
@@ -98,12 +109,19 @@ export class Batcher {
     this.#head = 0;
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#stopWaiting();
     return jobs;
   }
 
   readonly #cutLine = (): void => {
     this.#isScheduled = false;
+    this.#stopWaiting();
     while (!this.#isHeld && this.#head < this.#line.length && this.#inFlight < this.#maxInFlight) {
+      const waitMs = this.#waitMs(this.#line[this.#head] as PendingJob);
+      if (waitMs > 0) {
+        this.#waiting = this.#clock.setTimeout(this.#cutLine, Math.ceil(waitMs), false);
+        break;
+      }
       const batch = this.#cut();
       if (batch.length === 0) continue;
       this.#inFlight += 1;
@@ -111,6 +129,11 @@ export class Batcher {
     }
     if (this.#head < this.#line.length) this.#watchDeadline();
   };
+
+  #stopWaiting(): void {
+    if (this.#waiting !== undefined) this.#clock.clearTimeout(this.#waiting);
+    this.#waiting = undefined;
+  }
 
   readonly #ended = (): void => {
     this.#inFlight -= 1;

@@ -217,7 +217,7 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
       512 * 1024 * 1024,
     ),
     schemas: resolveSchemas(options.schemas),
-    ordering: resolveOrdering(options.ordering),
+    ordering: resolveOrdering(options.ordering, transport),
     backupLimit: {
       jobs: integer('backupLimit.jobs', limit.jobs, defaults.backupJobs, 1, Number.MAX_SAFE_INTEGER),
       bytes:
@@ -326,8 +326,14 @@ function resolveSchemas(schemas: unknown): PayloadSchemas | undefined {
   return new PayloadSchemas(schemas as Readonly<Record<string, StandardSchema>>);
 }
 
-function resolveOrdering(ordering: unknown = 'none'): 'none' | 'queue' {
-  if (ordering === 'none' || ordering === 'queue') return ordering;
+function resolveOrdering(ordering: unknown, { capabilities, name }: Transport): 'none' | 'queue' {
+  if (ordering === undefined || ordering === 'none') return 'none';
+  if (ordering === 'queue' && capabilities.atomicBatch) return ordering;
+  if (ordering === 'queue') {
+    throw new TypeError(
+      `Option "ordering" needs a transport that lays a batch down whole; "${name}" does not: leave it out, or "none".`,
+    );
+  }
   throw new RangeError(`Option "ordering" must be "none" or "queue", got ${describe(ordering)}.`);
 }
 

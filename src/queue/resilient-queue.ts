@@ -26,6 +26,7 @@ import type { Transport } from '../transport/transport.js';
 import { Backlog } from './backlog.js';
 import { BackupWriter, MAX_APPENDS } from './backup-writer.js';
 import { Batcher, MAX_BATCHES } from './batcher.js';
+import { CatchUp } from './catch-up.js';
 import { Dispatcher } from './dispatcher.js';
 import { Emitter } from './emitter.js';
 import { EnqueueManyError } from './enqueue-many-error.js';
@@ -71,6 +72,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   readonly #ids: DeliveryIds;
   readonly #maker: JobMaker;
   readonly #batcher: Batcher;
+  readonly #catchUp: CatchUp;
   readonly #dispatcher: Dispatcher;
   readonly #writer: BackupWriter;
   readonly #replayer: Replayer;
@@ -78,8 +80,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   readonly #lossWatch: LossWatch | undefined;
   readonly #redeliverer: Redeliverer;
   readonly #unlisten: () => void;
-  /** Jobs that a store did not say it kept, nor that it did not. */
-  readonly #perhapsKept = new Set<string>();
+  /** Jobs that a store did not say it kept, nor that it did not; and how often it had been looked into by then. */
+  readonly #perhapsKept = new Map<string, number>();
   readonly #alarms = new Map<string, number>();
   /** Resolves when the store has said what it holds from before. */
   readonly #opened: Promise<void>;
@@ -135,12 +137,14 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#ids = new DeliveryIds(clock, () => this.#openEpoch());
     this.#maker = new JobMaker(name, clock, this.#ids, transport, resolved);
     const isOrdered = resolved.ordering === 'queue';
+    this.#catchUp = new CatchUp(clock);
     this.#batcher = new Batcher(
       clock,
       resolved.deadlineMs,
       isOrdered ? 1 : MAX_BATCHES,
       isOrdered ? (batch) => this.#sendInOrder(batch) : (batch) => this.#dispatcher.send(batch),
       (jobs) => this.#backUpLine(jobs),
+      isOrdered ? (oldest) => this.#backlogWaitMs(oldest) : undefined,
     );
     this.#dispatcher = new Dispatcher(
       this.#gateway,
@@ -183,17 +187,14 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         isLiveBusy: () => !isOrdered && this.#batcher.isBusy,
         onDelivered: (jobs, recognised) => this.#onReplayed(jobs, recognised),
         onParked: (job, reason, text) => {
-          this.#inheritIfKept(job.id);
+          this.#inheritIfKept(job);
           this.#books.parked += 1;
           this.#books.pending -= 1;
           this.#backlog.parkedOne(job);
           this.#emitter.emit('parked', { queue: name, id: job.id, name: job.name, reason, text });
           this.#refreshStatus();
         },
-        onDropped: (job, reason) => {
-          this.#backlog.removed(job);
-          this.#onDropped(job, reason);
-        },
+        onDropped: (job, reason) => this.#onDropped(job, reason),
         onPhase: (phase, progress) => this.#onReplayPhase(phase, progress),
         onStoreError: (error) => this.#alarm('backup', scrubbed(error)),
         onCallerError: (error) => this.#alarm('listener', scrubbed(error)),
@@ -495,6 +496,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       const record = records[i] as JobRecord;
       if (outcomes[i] === 'present') {
         this.#books.duplicates += 1;
+        this.#inheritIfKept(record);
         job.resolve({ id: record.id, outcome: 'duplicate' });
         continue;
       }
@@ -554,10 +556,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #onReplayed(jobs: readonly JobRecord[], recognised: number): void {
     for (const job of jobs) {
-      this.#inheritIfKept(job.id);
+      this.#inheritIfKept(job);
       this.#backlog.removed(job);
     }
     this.#countReplayed(jobs.length, recognised);
+    this.#catchUp.left(jobs.length);
+    this.#batcher.goOn();
   }
 
   #countReplayed(jobs: number, recognised: number): void {
@@ -568,20 +572,25 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   #doubt(id: string): void {
-    const [oldest] = this.#perhapsKept;
+    const [oldest] = this.#perhapsKept.keys();
     if (oldest !== undefined && this.#perhapsKept.size >= MAX_PERHAPS_KEPT) this.#perhapsKept.delete(oldest);
-    this.#perhapsKept.add(id);
+    this.#perhapsKept.set(id, this.#backlog.looks);
   }
 
   /** The store had kept a job of which its caller was told that this is unknown. */
-  #inheritIfKept(id: string): void {
-    if (!this.#perhapsKept.delete(id)) return;
+  #inheritIfKept(job: JobRecord): void {
+    const looks = this.#perhapsKept.get(job.id);
+    if (looks === undefined) return;
+    this.#perhapsKept.delete(job.id);
+    // Without it, the backlog would seem to be empty too early.
+    if (looks === this.#backlog.looks) this.#backlog.added(job);
     this.#books.inherited += 1;
     this.#books.pending += 1;
   }
 
   #onDropped(job: JobRecord, reason: DroppedEvent['reason']): void {
-    this.#inheritIfKept(job.id);
+    this.#inheritIfKept(job);
+    this.#backlog.removed(job);
     this.#books.pending -= 1;
     this.#books.dropped += 1;
     this.#emitDropped(job, reason);
@@ -650,8 +659,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #onReplayPhase(phase: 'started' | 'progress' | 'finished', progress: ReplayProgress): void {
     this.#emitter.emit('replay', { queue: this.name, phase, ...progress });
-    if (phase === 'started') return;
-    void this.#look();
+    if (phase === 'started') {
+      this.#catchUp.begin();
+    } else {
+      this.#batcher.goOn();
+      void this.#look();
+    }
   }
 
   #onStore(isWell: boolean, error: Error | undefined): void {
@@ -695,8 +708,19 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   /** In order, a batch goes to Redis only when everything before it is there. */
   async #sendInOrder(batch: PendingJob[]): Promise<void> {
-    if (this.#backlog.pending === 0 && this.#writer.isIdle) await this.#dispatcher.send(batch);
-    else this.#writer.add(batch, undefined);
+    if (this.#isCaughtUp) return this.#dispatcher.send(batch);
+    this.#catchUp.added(batch.length);
+    this.#writer.add(batch, undefined);
+  }
+
+  /** Everything that came before is in Redis, or its caller knows that it is not. */
+  get #isCaughtUp(): boolean {
+    return this.#backlog.pending === 0 && this.#writer.isIdle;
+  }
+
+  #backlogWaitMs(oldest: PendingJob): number {
+    const isOnItsWay = this.#replayer.isActive && this.#policy.isClosed && !this.#isCaughtUp;
+    return isOnItsWay ? this.#catchUp.waitMs(oldest.startedAt) : 0;
   }
 
   /** Jobs from the batcher's line go to the backup; in order, those under way go first. */
@@ -823,13 +847,13 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   async #endRedelivery(endsAt: number): Promise<void> {
     const { clock } = this.#options;
     this.#lossWatch?.stop();
-    // For the last time: nobody will remember these jobs from now on.
-    await this.#lossWatch?.look();
     if (this.#policy.isClosed) {
       const done = new AbortController();
       const leftMs = Math.max(0, endsAt - clock.monotonicMs());
       const time = pause(clock, leftMs, { background: false, signal: done.signal });
-      await Promise.race([this.#redeliverer.done, time]);
+      // For the last time: nobody will remember these jobs from now on.
+      const looked = this.#lossWatch?.look();
+      await Promise.race([looked?.then(() => this.#redeliverer.done), time]);
       done.abort();
     }
     const perhapsLost = await this.#redeliverer.stop();
@@ -850,7 +874,6 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       const lease = await boundedCall(clock, backupDeadlineMs, backup.lease(this.name, 1000, replay.leaseMs));
       if (!lease) return;
       for (const job of lease.jobs) {
-        this.#backlog.removed(job);
         this.#onDropped(job, 'closed');
       }
     }

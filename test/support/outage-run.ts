@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { MemoryBackupStore, type QueueOptions, ResilientQueue, streamKey } from '../../src/index.js';
+import {
+  type BackupStore,
+  MemoryBackupStore,
+  type QueueOptions,
+  ResilientQueue,
+  streamKey,
+} from '../../src/index.js';
 import type { ClientKind } from './clients.js';
 import { FaultProxy } from './fault-proxy.js';
 import { Ledger } from './ledger.js';
@@ -44,6 +50,7 @@ export async function surviveOutage(
   kind: ClientKind,
   fault: Fault,
   options: Partial<QueueOptions> = {},
+  store: BackupStore = new MemoryBackupStore(),
 ): Promise<void> {
   await using server = await RedisServer.start({
     args: ['--enable-debug-command', 'yes', '--busy-reply-threshold', '200'],
@@ -51,7 +58,6 @@ export async function surviveOutage(
   await using proxy = await FaultProxy.start({ port: server.port });
   await fault.prepare?.({ server, proxy });
   const { client, end } = kind.make({ port: proxy.port, ...fault.credentials });
-  const store = new MemoryBackupStore();
   const queue = new ResilientQueue('outage', {
     redis: client,
     backup: store,
