@@ -21,17 +21,19 @@ export class BundledProgram {
   static async build(source: URL): Promise<BundledProgram> {
     mkdirSync(cache, { recursive: true });
     const folder = mkdtempSync(join(cache, 'test-program-'));
-    const file = join(folder, 'program.cjs');
+    const file = join(folder, 'program.mjs');
     await build({
       entryPoints: [fileURLToPath(source)],
       bundle: true,
       platform: 'node',
       target: 'node20',
-      format: 'cjs',
+      format: 'esm',
       outfile: file,
       external: ['lmdb'],
-      define: { 'import.meta.url': 'programUrl' },
-      banner: { js: 'const programUrl = require("node:url").pathToFileURL(__filename).href;' },
+      // For what is CommonJS in the bundle.
+      banner: {
+        js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
+      },
       logLevel: 'error',
     });
     return new BundledProgram(folder, file);

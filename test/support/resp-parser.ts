@@ -22,6 +22,11 @@ export class RespParser {
   #missing = 0;
   readonly #open: OpenArray[] = [];
 
+  /** Whether all bytes so far belong to complete values. */
+  get isBetweenValues(): boolean {
+    return this.#pieces.length === 0 && this.#at === this.#rest.length && this.#open.length === 0;
+  }
+
   /** The replies that these bytes complete. */
   push(bytes: Buffer): unknown[] {
     this.#pieces.push(bytes);
