@@ -10,6 +10,8 @@ export default defineConfig({
   clean: true,
   splitting: true,
   treeshake: true,
-  // import.meta.url in CommonJS, for the peers that are looked for only when they are used.
-  shims: true,
+  esbuildOptions(options) {
+    // Where there is no import.meta there is __filename: src/backup/lmdb/load-lmdb.ts.
+    options.logOverride = { 'empty-import-meta': 'silent' };
+  },
 });

@@ -195,18 +195,22 @@ export class LossWindow {
 
   /** Redis acknowledged a batch. */
   acknowledged(jobs: readonly JobRecord[], outcomes: readonly DeliveryOutcome[], now: number): void {
-    let kept = laidDown(jobs, outcomes);
-    if (kept.length === 0) return;
+    const known = laidDown(jobs, outcomes);
+    if (known.length === 0) return;
     this.#position += 1;
-    if (kept.length > this.#options.jobs) {
-      kept = kept.slice(-this.#options.jobs);
-      this.#hasOlder = true;
-    }
     const newest = outcomes.lastIndexOf('delivered');
-    if (newest === -1) this.#addRecognised(kept);
-    else this.#addWitness((jobs[newest] as JobRecord).delivery, now);
+    if (newest !== -1) this.#addWitness((jobs[newest] as JobRecord).delivery, now);
     let bytes = 0;
-    for (const job of kept) bytes += roughBytes(job);
+    let from = known.length;
+    for (; from > 0 && known.length - from < this.#options.jobs; from--) {
+      const size = roughBytes(known[from - 1] as JobRecord);
+      if (bytes + size > this.#options.bytes) break;
+      bytes += size;
+    }
+    if (from > 0) this.#hasOlder = true;
+    const kept = from > 0 ? known.slice(from) : known;
+    if (kept.length === 0) return;
+    if (newest === -1) this.#addRecognised(kept);
     this.#ring.push({ position: this.#position, jobs: kept, bytes, at: now });
     this.#jobs += kept.length;
     this.#bytes += bytes;

@@ -81,6 +81,11 @@ export interface ReplayListener {
   onCallerError(error: unknown): void;
 }
 
+interface Refused {
+  readonly job: JobRecord;
+  readonly failure: RedisFailure;
+}
+
 type Counts = { -readonly [Name in keyof Omit<ReplayResult, 'remaining'>]: number };
 
 /**
@@ -114,6 +119,10 @@ export class Replayer {
    * Leasing around it would change the order. Monotonic ms; undefined: none.
    */
   #strayLeaseSince: number | undefined = undefined;
+  /** Calls of `lease()` that were given up: one that takes effect late holds jobs that nobody works off. */
+  #hungLeases = 0;
+  /** In order: a job that was refused often, while the one behind it shows whether Redis takes others. */
+  #heldBack: Refused | undefined = undefined;
   readonly #pacing: Pacing;
   #running: Promise<void> | undefined;
   /** Those who wait for `replay()`. */
@@ -297,14 +306,17 @@ export class Replayer {
       this.#isWoken = false;
       const startedAt = this.#clock.monotonicMs();
       try {
-        if (!(await this.#isNextInOrder())) {
+        if (!(await this.#isAlone(0))) {
           await pause(this.#clock, STRAY_LEASE_LOOK_MS, { background: true });
           continue;
         }
-        const lease = await this.#call(
-          this.#store.lease(this.#queue, this.#options.batchSize, this.#options.leaseMs),
-        );
+        const lease = await this.#lease();
         if (!lease) return;
+        // A call that hung may have taken older jobs between the last two.
+        if (this.#hungLeases > 0 && !(await this.#isAlone(lease.jobs.length))) {
+          await this.#release(lease.token, lease.jobs);
+          continue;
+        }
         if (!this.#hasStarted) {
           this.#hasStarted = true;
           this.#listener.onPhase('started', this.progress);
@@ -327,16 +339,37 @@ export class Replayer {
   }
 
   /**
-   * In order, the oldest jobs must be leased first. Resolves with whether they can be: a stray lease is waited for, at most
-   * as long as it can hold.
+   * In order, the oldest jobs must be leased first. Resolves with whether nobody holds jobs but the caller, so many of them: a
+   * stray lease is waited for, at most as long as it can hold.
    */
-  async #isNextInOrder(): Promise<boolean> {
-    const since = this.#strayLeaseSince;
-    if (since === undefined || !this.#options.ordered) return true;
+  async #isAlone(own: number): Promise<boolean> {
+    if (!this.#options.ordered) return true;
+    if (this.#strayLeaseSince === undefined && this.#hungLeases === 0) return true;
     const { leased } = await this.#call(this.#store.stats(this.#queue));
-    if (leased > 0 && this.#clock.monotonicMs() - since <= this.#options.leaseMs) return false;
-    this.#strayLeaseSince = undefined;
-    return true;
+    const now = this.#clock.monotonicMs();
+    if (leased <= own) {
+      this.#strayLeaseSince = undefined;
+      return true;
+    }
+    this.#strayLeaseSince ??= now;
+    return now - this.#strayLeaseSince > this.#options.leaseMs;
+  }
+
+  async #lease(): Promise<Lease | undefined> {
+    const { batchSize, leaseMs } = this.#options;
+    const leasing = this.#store.lease(this.#queue, batchSize, leaseMs);
+    try {
+      return await this.#call(leasing);
+    } catch (error) {
+      this.#hungLeases += 1;
+      void leasing
+        .then((late) => late && this.#release(late.token, late.jobs))
+        .catch(() => {})
+        .finally(() => {
+          this.#hungLeases -= 1;
+        });
+      throw error;
+    }
   }
 
   /** A pause that whoever wakes the replayer ends; after a failure there is always some. */
@@ -361,8 +394,12 @@ export class Replayer {
         next += batch.length;
         if (!(await this.#deliver(lease.token, batch))) break;
       }
-      if (next < toSend.length) await this.#release(lease.token, toSend.slice(next));
+      const left = toSend.slice(next);
+      const heldBack = this.#takeHeldBack();
+      if (heldBack) left.push(heldBack.job);
+      if (left.length > 0) await this.#release(lease.token, left);
     } catch (error) {
+      this.#takeHeldBack();
       // The store failed. What it does not get back now it gets when the lease ends; what it did acknowledge is gone from it.
       await this.#release(lease.token, toSend).catch(() => {});
       throw error;
@@ -431,41 +468,45 @@ export class Replayer {
       );
     } catch (error) {
       this.#pacing.failed();
-      await this.#failedWhole(token, batch, error);
+      const isOutOfTheWay = await this.#failedWhole(token, batch, error);
       // One that fails alone is set aside and the others go on; anything larger is cut smaller on the next pass.
-      return batch.length === 1 && this.#policy.isClosed && !this.#options.ordered;
+      return batch.length === 1 && this.#policy.isClosed && (isOutOfTheWay || !this.#options.ordered);
     }
     const tookMs = this.#clock.monotonicMs() - startedAt;
     if (delivery.outcomes.some((outcome) => typeof outcome === 'string')) this.#pacing.answered(tookMs);
     else this.#pacing.failed();
-    await this.#settle(token, batch, delivery.outcomes);
+    const isOutOfTheWay = await this.#settle(token, batch, delivery.outcomes);
     // A refused job may be taken the next time, so no later one may be sent before.
-    return !this.#options.ordered || delivery.outcomes.every((outcome) => typeof outcome === 'string');
+    return isOutOfTheWay || !this.#options.ordered;
   }
 
-  async #failedWhole(token: string, batch: readonly JobRecord[], error: unknown): Promise<void> {
+  /** Resolves with whether no job of the batch is left in the way of those behind it. */
+  async #failedWhole(token: string, batch: readonly JobRecord[], error: unknown): Promise<boolean> {
     // Only a batch of one says which job it was; until then the pacing halves it.
     const job = batch.length === 1 ? batch[0] : undefined;
     if (job && error instanceof RedisFailure && isAboutTheJob(error)) {
-      await this.#settleRefused(token, job, error);
-    } else {
-      await this.#release(token, batch);
+      return this.#settleRefused(token, job, error, true);
     }
+    await this.#release(token, batch);
+    return false;
   }
 
+  /** Resolves with whether no job of the batch is left in the way of those behind it. */
   async #settle(
     token: string,
     batch: readonly JobRecord[],
     outcomes: readonly DeliveryOutcome[],
-  ): Promise<void> {
+  ): Promise<boolean> {
     const delivered: JobRecord[] = [];
-    const refused: { readonly job: JobRecord; readonly failure: RedisFailure }[] = [];
+    const refused: (Refused & { readonly at: number })[] = [];
     let recognised = 0;
+    let lastTaken = -1;
     batch.forEach((job, i) => {
       const outcome = outcomes[i] as DeliveryOutcome;
       if (typeof outcome === 'object') {
-        refused.push({ job, failure: this.#gateway.failed(sortFailure(outcome.rejected, false)) });
+        refused.push({ job, failure: this.#gateway.failed(sortFailure(outcome.rejected, false)), at: i });
       } else {
+        lastTaken = i;
         delivered.push(job);
         // Another delivery of this id is in the queue: to whoever waits for the job that is the same.
         if (outcome !== 'delivered') recognised += 1;
@@ -483,29 +524,63 @@ export class Replayer {
       this.#counts.replayed += delivered.length - recognised;
       this.#listener.onDelivered(delivered, recognised);
     }
-    for (const { job, failure } of refused) await this.#settleRefused(token, job, failure);
+    // In order, a job that another has passed may not come any more; and the fault was its own.
+    const passed = lastTaken < 0 ? undefined : this.#takeHeldBack();
+    if (passed) await this.#parkRefused(token, passed.job, passed.failure);
+    let isOutOfTheWay = true;
+    for (const { job, failure, at } of refused) {
+      if (this.#options.ordered && at < lastTaken) await this.#parkRefused(token, job, failure);
+      else if (!(await this.#settleRefused(token, job, failure, batch.length === 1))) isOutOfTheWay = false;
+    }
+    return isOutOfTheWay;
   }
 
   /**
    * A refused job is parked when the fault is its own: again and again, while Redis takes others in between. While it takes
    * none (rights were withdrawn, the key has the wrong type), everything waits, and the refusal is reported. An error that
-   * nobody listed counts by itself.
+   * nobody listed counts by itself. In order, nothing is taken in between: after as many refusals, the next job is tried, and
+   * if Redis takes it, this one is parked.
+   *
+   * Resolves with whether the job is out of the way of those behind it.
    */
-  async #settleRefused(token: string, job: JobRecord, failure: RedisFailure): Promise<void> {
+  async #settleRefused(
+    token: string,
+    job: JobRecord,
+    failure: RedisFailure,
+    wasAlone: boolean,
+  ): Promise<boolean> {
     const { deliveries } = this.#gateway;
+    const { ordered } = this.#options;
     const trouble = this.#troubled.get(job.delivery) ?? { refusals: 0, deliveries };
     // Rights may be taken, given back and taken again: one delivery in between proves little.
-    const counts = failure.kind === 'unlisted' || trouble.refusals === 0 || deliveries > trouble.deliveries;
-    if (counts) trouble.refusals += 1;
+    const isUnlisted = failure.kind === 'unlisted';
+    const isFirst = trouble.refusals === 0;
+    if (isUnlisted || isFirst || ordered || deliveries > trouble.deliveries) trouble.refusals += 1;
     trouble.deliveries = deliveries;
     this.#troubled.set(job.delivery, trouble);
-    if (trouble.refusals >= MAX_REFUSALS) {
-      this.#troubled.delete(job.delivery);
-      const reason = failure.kind === 'unlisted' ? 'unlisted-error' : 'rejected';
-      await this.#park(token, job, reason, failure.message);
-    } else {
-      await this.#release(token, [job]);
+    const isHopeless = trouble.refusals >= MAX_REFUSALS;
+    if (isHopeless && (isUnlisted || !ordered)) {
+      await this.#parkRefused(token, job, failure);
+      return true;
     }
+    if (isHopeless && wasAlone && this.#heldBack === undefined) {
+      this.#heldBack = { job, failure };
+      return true;
+    }
+    await this.#release(token, [job]);
+    return false;
+  }
+
+  #takeHeldBack(): Refused | undefined {
+    const heldBack = this.#heldBack;
+    this.#heldBack = undefined;
+    return heldBack;
+  }
+
+  async #parkRefused(token: string, job: JobRecord, failure: RedisFailure): Promise<void> {
+    this.#troubled.delete(job.delivery);
+    const reason = failure.kind === 'unlisted' ? 'unlisted-error' : 'rejected';
+    await this.#park(token, job, reason, failure.message);
   }
 
   async #park(token: string, job: JobRecord, reason: ParkReason, text: string | undefined): Promise<void> {

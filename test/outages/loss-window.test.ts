@@ -1,6 +1,5 @@
 import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MemoryBackupStore, type QueueOptions, StreamsTransport, streamKey } from '../../src/index.js';
 import {
@@ -55,7 +54,7 @@ describe.each(kinds)('jobs that Redis acknowledged and lost are laid down again,
     const watched = watch('killed', server, {}, kind);
     await strikeUnderLoad(watched, server, () => server.restart());
     const { totals, told } = await watched.expectMadeGood(server);
-    expect(totals.redelivered, told).toBeGreaterThan(400);
+    expect(totals.redelivered, told).toBeGreaterThanOrEqual(600);
   });
 
   it('FLUSHALL', async () => {
@@ -66,7 +65,7 @@ describe.each(kinds)('jobs that Redis acknowledged and lost are laid down again,
       [lost = 0] = await flush(server, watched);
     });
     const { totals, told } = await watched.expectMadeGood(server);
-    expect(lost, told).toBeGreaterThan(400);
+    expect(lost, told).toBeGreaterThanOrEqual(600);
     expect(totals.redelivered, told).toBe(lost);
     expect(watched.losses, told).toHaveLength(1);
   });
@@ -91,12 +90,12 @@ describe('jobs that Redis acknowledged and lost are laid down again:', () => {
     const watched = watch('old', server);
     await strikeUnderLoad(watched, server, async () => {
       await server.command('SAVE');
-      await sleep(300);
+      await watched.untilDelivered(300);
       await server.restart();
     });
     const { totals, told } = await watched.expectMadeGood(server);
     expect(totals.redelivered, told).toBeGreaterThan(200);
-    expect(watched.losses[0]?.recognised, told).toBeGreaterThan(200);
+    expect(watched.losses[0]?.recognised, told).toBeGreaterThanOrEqual(600);
   });
 
   it('a lagging replica promoted behind the same address, without a reconnect', async () => {
@@ -109,12 +108,12 @@ describe('jobs that Redis acknowledged and lost are laid down again:', () => {
     watched.queue.on('breaker', ({ state }) => breaker.push(state));
     await strikeUnderLoad(watched, replica, async () => {
       await replica.command('REPLICAOF', 'NO', 'ONE');
-      await sleep(300);
+      await watched.untilDelivered(300);
       await proxy.switchTo(replica);
     });
     const { totals, summary, told } = await watched.expectMadeGood(replica);
     expect(totals.redelivered, told).toBeGreaterThan(200);
-    expect(watched.losses[0]?.recognised, told).toBeGreaterThan(200);
+    expect(watched.losses[0]?.recognised, told).toBeGreaterThanOrEqual(600);
     // Nothing else could have told: no outage, no connection lost.
     expect(summary.backedUp, told).toBe(0);
     expect(breaker).toEqual([]);
@@ -133,9 +132,9 @@ describe('jobs that Redis acknowledged and lost are laid down again:', () => {
       });
       const ended = new AbortController();
       const load = watched.offer(1500, { signal: ended.signal });
-      await sleep(400);
+      await watched.untilDelivered(500);
       await replica.command('REPLICAOF', 'NO', 'ONE');
-      await sleep(200);
+      await watched.untilDelivered(300);
       primary.pause();
       const { queue } = watched;
       await waitFor(() => queue.health().backup.unknown > 0 && queue.health().breaker === 'open', {
@@ -149,16 +148,15 @@ describe('jobs that Redis acknowledged and lost are laid down again:', () => {
       if (!auto) {
         // Nothing of it left the backup on the old primary's word.
         expect(pending).toBeGreaterThan(100);
-        ended.abort();
         await queue.replay();
       }
-      await sleep(200);
+      await watched.untilDelivered(300);
       ended.abort();
       await load;
       await watched.settled();
       await watched.untilWhole(replica);
       const { summary, totals, told } = await watched.expectMadeGood(replica);
-      expect(totals.redelivered, told).toBeGreaterThan(100);
+      expect(totals.redelivered, told).toBeGreaterThan(200);
       expect(summary.backedUp, told).toBeGreaterThan(100);
     },
   );
@@ -223,14 +221,14 @@ it('tells that more may be lost when the window is too small, and doubles nothin
 
   const ended = new AbortController();
   const loads = all.map((watched) => watched.offer(600, { signal: ended.signal }));
-  await sleep(700);
+  await Promise.all(all.map((watched) => watched.untilDelivered(400)));
   const lost = await flush(server, ...all);
-  await sleep(400);
+  await Promise.all(all.map((watched) => watched.untilDelivered(300)));
   ended.abort();
   await Promise.all(loads);
   await Promise.all(all.map((watched) => watched.settled()));
   await Promise.all([few, short, report].map((watched) => watched.untilLost()));
-  expect(Math.min(...lost)).toBeGreaterThan(300);
+  expect(Math.min(...lost)).toBeGreaterThanOrEqual(400);
 
   for (const [i, watched] of [few, short].entries()) {
     const { summary, totals, told } = await watched.verdict(server);
@@ -248,7 +246,7 @@ it('tells that more may be lost when the window is too small, and doubles nothin
   const silent = await off.verdict(server);
   expect(off.losses).toEqual([]);
   expect(silent.summary.lost, silent.told).toBe(lost[3]);
-  expect(witnesses.length).toBeGreaterThan(100);
+  expect(witnesses.length).toBeGreaterThan(10);
   expect(new Set(witnesses)).toEqual(new Set([undefined]));
 });
 

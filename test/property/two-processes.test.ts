@@ -1,7 +1,7 @@
 import { test } from 'vitest';
 import { checkScenarios } from '../simulation/check-scenarios.js';
-import { scenarios } from '../simulation/scenarios.js';
+import { themes } from '../simulation/scenarios.js';
 
 test('lays every accepted job down once, although two processes share a store and are killed', async () => {
-  await checkScenarios(scenarios({ processes: 2, crashes: true }));
+  await checkScenarios(themes.twoProcesses);
 });

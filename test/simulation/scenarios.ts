@@ -253,3 +253,12 @@ export function scenarios(troubles: Troubles = {}): fc.Arbitrary<Scenario> {
       )
   );
 }
+
+/** Scenarios of every kind that a property is tried with; each has a file in `test/property/`, and the soak runs them all. */
+export const themes = {
+  oneProcess: scenarios(),
+  crashes: scenarios({ crashes: true }),
+  twoProcesses: scenarios({ processes: 2, crashes: true }),
+  dataLoss: scenarios({ rollbacks: true, crashes: true }),
+  ordering: scenarios({ ordered: true, crashes: true }),
+} as const;

@@ -21,12 +21,16 @@ const frees = new Set(['UNLINK', 'ZREM']);
 // The language has no state of ours between two runs, and setting it up takes longer than running a script.
 const runtime = new LuaRuntime();
 
+/** Scripts that any server was ever given, by their SHA1: in every simulation they were used for long before. */
+const sources = new Map<string, string>();
+
 /** A Redis server that executes the library's own scripts over a keyspace in this process. */
 export class SimulatedRedis {
   keyspace = new Keyspace();
   refusal: Refusal = {};
   readonly #now: () => number;
-  readonly #scripts = new Map<string, string>();
+  /** Scripts that it does not have, though others do, by their SHA1. */
+  #missing = new Set<string>();
 
   constructor(now: () => number) {
     this.#now = now;
@@ -34,7 +38,7 @@ export class SimulatedRedis {
 
   /** A restart, or another node: it has to be given its scripts again. */
   forgetScripts(): void {
-    this.#scripts.clear();
+    this.#missing = new Set(sources.keys());
   }
 
   stream(key: string): readonly Entry[] {
@@ -47,13 +51,18 @@ export class SimulatedRedis {
     if (everything !== undefined) throw new ReplyError(everything);
     const [command, ...rest] = args.map(bytesOf) as [string, ...string[]];
     if (command === 'EVALSHA') {
-      const source = this.#scripts.get(rest[0] as string);
-      if (source === undefined) throw new ReplyError('NOSCRIPT No matching script. Please use EVAL.');
+      const sha = rest[0] as string;
+      const source = sources.get(sha);
+      if (source === undefined || this.#missing.has(sha)) {
+        throw new ReplyError('NOSCRIPT No matching script. Please use EVAL.');
+      }
       return this.#eval(source, rest.slice(1), keyspace);
     }
     if (command === 'EVAL') {
       const source = rest[0] as string;
-      this.#scripts.set(createHash('sha1').update(source, 'latin1').digest('hex'), source);
+      const sha = createHash('sha1').update(source, 'latin1').digest('hex');
+      sources.set(sha, source);
+      this.#missing.delete(sha);
       return this.#eval(source, rest.slice(1), keyspace);
     }
     return this.#call([command, ...rest], keyspace);

@@ -7,6 +7,12 @@ import { build } from 'esbuild';
 // Inside node_modules, so that what is not bundled is found; and git does not look there.
 const cache = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url));
 
+/** For what is CommonJS in the bundle. */
+const REQUIRE =
+  'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);';
+/** A test that is ended has no time to end its processes. */
+const DIE_WITH_PARENT = 'process.stdin.on("end", () => process.exit(1)).resume().unref();';
+
 /** A TypeScript program as one file of JavaScript: it starts in a fraction of the time, and in one process. */
 export class BundledProgram {
   readonly #folder: string;
@@ -30,10 +36,7 @@ export class BundledProgram {
       format: 'esm',
       outfile: file,
       external: ['lmdb'],
-      // For what is CommonJS in the bundle.
-      banner: {
-        js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
-      },
+      banner: { js: `${REQUIRE}\n${DIE_WITH_PARENT}` },
       logLevel: 'error',
     });
     return new BundledProgram(folder, file);
@@ -67,7 +70,7 @@ export class RunningProgram {
     this.#output = output;
     const handle = openSync(output, 'w');
     this.#process = spawn(process.execPath, ['--no-warnings', file, JSON.stringify(settings)], {
-      stdio: ['ignore', handle, handle],
+      stdio: ['pipe', handle, handle],
     });
     closeSync(handle);
     this.ended = new Promise((resolve) => {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import {
   MemoryBackupStore,
@@ -71,6 +70,15 @@ export class WatchedQueue {
   async settled(): Promise<void> {
     await settleWithin(this.ledger, 10_000);
     expect(this.ledger.summary()).toMatchObject({ accepted: this.#offered, unsettled: 0, rejected: 0 });
+  }
+
+  /** Resolves when so many more jobs were laid down, as far as Redis says. */
+  async untilDelivered(count: number): Promise<void> {
+    const before = this.queue.health().totals.delivered;
+    await waitFor(() => this.queue.health().totals.delivered >= before + count, {
+      what: `${count} more jobs in ${this.name}`,
+      timeoutMs: 20_000,
+    });
   }
 
   /** Resolves with the losses, once so many are known. */
@@ -148,9 +156,9 @@ export async function strikeUnderLoad(
 ): Promise<void> {
   const ended = new AbortController();
   const load = watched.offer(1500, { signal: ended.signal });
-  await sleep(500);
+  await watched.untilDelivered(600);
   await strike();
-  await sleep(500);
+  await watched.untilDelivered(500);
   ended.abort();
   await load;
   await watched.settled();

@@ -1,6 +1,5 @@
-import { isBackupFileError } from './backup-file-error.js';
 import type { Room } from './room.js';
-import { diskFullError, storeError } from './store-error.js';
+import { diskFailedError, diskFullError, isFull, storeError } from './store-error.js';
 import type { Tree } from './tree.js';
 
 /** One change that somebody waits for. */
@@ -68,36 +67,41 @@ export class Committer {
     const changes: Change[] = [];
     const error = await this.#transact(() => {
       // Not before: more may have come while the transaction waited for its turn.
-      changes.push(...this.#line.splice(0, MAX_CHANGES - changes.length));
+      changes.push(...this.#line.splice(0, MAX_CHANGES));
       return changes;
     });
     if (!error) return;
+    // It failed before it began, so would every other.
     if (changes.length === 0) changes.push(...this.#line.splice(0));
+    const isHopeless = changes.length === 1 || this.#broken !== undefined;
     for (const change of changes) {
-      const alone = changes.length > 1 ? await this.#transact(() => [change]) : error;
+      const alone = isHopeless ? error : await this.#transact(() => [change]);
       if (alone) change.reject(alone);
     }
   }
 
-  /** Returns why nothing of it was kept. */
+  /** Returns why nothing of it was kept, or why nobody knows. */
   async #transact(changes: () => readonly Change[]): Promise<Error | undefined> {
     if (this.#broken) return this.#broken;
     let isCommit = false;
     let answers: (() => void)[] = [];
     try {
       await this.#tree.transaction(() => {
-        isCommit = false;
         answers = changes().map((change) => change.run());
         isCommit = true;
       });
     } catch (error) {
-      const failure =
-        isCommit && this.#room.isDiskFull() ? diskFullError(error) : storeError(error, isCommit);
-      if (isBackupFileError(failure) && failure.code === 'BACKUP_FAILED') this.#broken = failure;
-      return failure;
+      return isCommit ? this.#commitFailed(error) : storeError(error);
     }
     for (const answer of answers) answer();
     return undefined;
+  }
+
+  #commitFailed(error: unknown): Error {
+    // LMDB says the same of a disk that is full as of one that is broken. What did not fit was not kept.
+    if (this.#tree.isUsable() && (isFull(error) || this.#room.isDiskFull())) return diskFullError(error);
+    this.#broken = diskFailedError(error, 'not-delivered');
+    return diskFailedError(error, 'unknown');
   }
 
   #forgetDead(): void {

@@ -123,7 +123,7 @@ export class LmdbBackupStore implements BackupStore {
     try {
       return read();
     } catch (error) {
-      throw storeError(error, false);
+      throw storeError(error);
     }
   }
 

@@ -88,7 +88,7 @@ function openTree(folder: string): Tree {
       throw error;
     }
   } catch (error) {
-    throw storeError(error, false);
+    throw storeError(error);
   }
 }
 

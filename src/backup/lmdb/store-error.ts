@@ -7,7 +7,7 @@ const full = new Set<unknown>([28, 122, 27, -30792, 'ENOSPC', 'EDQUOT', 'EFBIG']
 const damaged = new Set<unknown>([-30797, -30796, -30793]);
 
 export function isFull(error: unknown): boolean {
-  return full.has((error as { readonly code?: unknown } | undefined)?.code);
+  return full.has(codeOf(error));
 }
 
 export function diskFullError(cause: unknown): ResilientQueueError {
@@ -18,25 +18,27 @@ export function diskFullError(cause: unknown): ResilientQueueError {
   });
 }
 
-/**
- * An error of the system or of LMDB as one of ours. `isCommit`: it came when a transaction was being flushed, so that nobody
- * can tell what of it is on the disk.
- */
-export function storeError(error: unknown, isCommit: boolean): Error {
+/** `fate` is `unknown` for what was being flushed when it happened. */
+export function diskFailedError(cause: unknown, fate: 'not-delivered' | 'unknown'): BackupFileError {
+  return new BackupFileError(
+    'The disk failed while the backup was being written, so nothing more is written to it. Check the disk, then start the process again.',
+    { code: 'BACKUP_FAILED', fate, cause },
+  );
+}
+
+/** An error of the system or of LMDB as one of ours, where it came before anything was kept. */
+export function storeError(error: unknown): Error {
   if (error instanceof ResilientQueueError || error instanceof BackupFileError) return error;
-  const code = (error as { readonly code?: unknown } | undefined)?.code;
   if (isFull(error)) return diskFullError(error);
-  if (damaged.has(code)) {
+  if (damaged.has(codeOf(error))) {
     return new BackupFileError(
-      'The backup is damaged: LMDB found a page that cannot be. Stop all processes that use it and restore the folder from a copy, or set it aside and start with an empty one.',
-      { code: 'BACKUP_DAMAGED', fate: isCommit ? 'unknown' : 'not-delivered', cause: error },
-    );
-  }
-  if (isCommit) {
-    return new BackupFileError(
-      'The disk failed while the backup was being written, so nothing more is written to it. Check the disk, then start the process again.',
-      { code: 'BACKUP_FAILED', fate: 'unknown', cause: error },
+      'The backup is damaged: LMDB found what cannot be. Stop all processes that use it and restore the folder from a copy, or set it aside and start with an empty one.',
+      { code: 'BACKUP_DAMAGED', cause: error },
     );
   }
   return error instanceof Error ? error : new Error(String(error));
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { readonly code?: unknown } | undefined)?.code;
 }

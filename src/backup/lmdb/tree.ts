@@ -86,6 +86,17 @@ export class Tree {
     this.#db.transactionSync(work);
   }
 
+  /** False after a failure that LMDB does not recover from: its next transaction would wait for ever. */
+  isUsable(): boolean {
+    try {
+      this.#db.resetReadTxn();
+      this.#db.doesExist(Buffer.from([0]));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Frees what processes that died hold, so that their old snapshots do not make the file grow. */
   forgetDeadReaders(): void {
     this.#db.readerCheck();

@@ -13,6 +13,9 @@ import {
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { formatKey } from '../../../src/backup/lmdb/keys.js';
+import { seal } from '../../../src/backup/lmdb/sealed-row.js';
+import { Tree } from '../../../src/backup/lmdb/tree.js';
 import { BackupFileError, isBackupFileError, LmdbBackupStore } from '../../../src/backup/lmdb.js';
 import type { JobRecord } from '../../../src/index.js';
 import { jobRecord } from '../support/job-record.js';
@@ -195,12 +198,23 @@ describe('a file of somebody else', () => {
     await again.close();
   });
 
-  it('is refused when a newer release wrote it, by the format in either place', async () => {
+  it('is refused when a newer release wrote it, by the format in its mark', async () => {
     const { path } = await makeBackup();
     writeFileSync(join(path, 'backup-format'), 'resilient-queue backup 2\n');
     expect(thrownBy(() => new LmdbBackupStore({ path }))).toMatchObject({
       code: 'BACKUP_NEWER',
       message: expect.stringMatching(/has format 2; this release .* reads 1/),
+    });
+  });
+
+  it('is refused when a newer release wrote it, by the format in its data', async () => {
+    const { path } = await makeBackup();
+    const tree = new Tree(path);
+    tree.transactionSync(() => tree.put(formatKey, seal(formatKey, Buffer.from('7'))));
+    await tree.close();
+    expect(thrownBy(() => new LmdbBackupStore({ path }))).toMatchObject({
+      code: 'BACKUP_NEWER',
+      message: expect.stringMatching(/has format 7/),
     });
   });
 

@@ -22,7 +22,7 @@ it('counts from 0 in one epoch', () => {
   expect(epochs).toEqual([ids.epoch]);
 });
 
-it('renews the epoch after 2^20 ids, and never gives one twice', () => {
+it('renews the epoch after 2^20 ids, and never gives one twice', { timeout: 60_000 }, () => {
   const { ids, epochs } = makeIds();
   const seen = new Set<string>();
   for (let i = 0; i < EPOCH_JOBS + 2; i++) seen.add(ids.next());

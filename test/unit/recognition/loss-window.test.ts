@@ -310,8 +310,11 @@ describe('what is remembered', () => {
     expect(frozenSeqs(window)).toEqual([0, 1]);
     for (const seq of [0, 1, 2]) window.acknowledged([large(seq)], ['delivered'], 0);
     expect(frozenSeqs(window)).toEqual([1, 2]);
-    window.acknowledged([job(3, { payload: 'x'.repeat(200) })], ['delivered'], 0);
+    window.acknowledged([large(3), large(4), large(5)], outcomes(3, 'delivered'), 0);
+    expect(frozenSeqs(window)).toEqual([4, 5]);
+    window.acknowledged([job(6, { payload: 'x'.repeat(200) })], ['delivered'], 0);
     expect(window.isEmpty).toBe(true);
+    expect(seqOf(window.witness(1))).toBe(6);
   });
 
   it('does not grow with what was forgotten', () => {

@@ -1,0 +1,535 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { expect, it, onTestFinished } from 'vitest';
+import {
+  type AppendOutcome,
+  type BackupStats,
+  type BackupStore,
+  type Delivery,
+  type DeliveryContext,
+  isResilientQueueError,
+  type JobRecord,
+  type Lease,
+  MemoryBackupStore,
+  type QueueOptions,
+  type RedisConnection,
+  ResilientQueue,
+  StreamsTransport,
+  streamKey,
+} from '../../src/index.js';
+import { FaultProxy } from '../support/fault-proxy.js';
+import { RedisServer } from '../support/redis-server.js';
+import { readStream } from '../support/stream.js';
+import { waitFor } from '../support/wait-for.js';
+
+const NAME = 'orderly';
+
+/** Keeps what it holds when its queue closes, as a store on disk does, and lets a test step in before each call. */
+class KeptStore implements BackupStore {
+  readonly durability = 'fsynced';
+  readonly inner = new MemoryBackupStore();
+  beforeAppend: (() => Promise<unknown> | undefined) | undefined;
+  afterAppend: (() => Promise<unknown> | undefined) | undefined;
+  beforeLease: (() => Promise<unknown> | undefined) | undefined;
+  afterLease: (() => Promise<unknown> | undefined) | undefined;
+  beforeRelease: (() => Promise<unknown> | undefined) | undefined;
+
+  async append(queue: string, jobs: readonly JobRecord[]): Promise<readonly AppendOutcome[]> {
+    await this.beforeAppend?.();
+    const outcomes = await this.inner.append(queue, jobs);
+    await this.afterAppend?.();
+    return outcomes;
+  }
+
+  async lease(queue: string, limit: number, leaseMs: number): Promise<Lease | undefined> {
+    await this.beforeLease?.();
+    const lease = await this.inner.lease(queue, limit, leaseMs);
+    await this.afterLease?.();
+    return lease;
+  }
+
+  acknowledge(token: string, ids: readonly string[]): Promise<void> {
+    return this.inner.acknowledge(token, ids);
+  }
+
+  async release(token: string, ids: readonly string[]): Promise<void> {
+    await this.beforeRelease?.();
+    await this.inner.release(token, ids);
+  }
+
+  park(token: string, ids: readonly string[], reason: string): Promise<void> {
+    return this.inner.park(token, ids, reason);
+  }
+
+  stats(queue: string): Promise<BackupStats> {
+    return this.inner.stats(queue);
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Lets a test refuse a batch instead of delivering it. */
+class MoodyTransport extends StreamsTransport {
+  refuses: (jobs: readonly JobRecord[]) => string | undefined = () => undefined;
+  refusals = 0;
+
+  override async deliver(
+    connection: RedisConnection,
+    jobs: readonly JobRecord[],
+    context: DeliveryContext,
+  ): Promise<Delivery> {
+    const refusal = this.refuses(jobs);
+    if (refusal === undefined) return super.deliver(connection, jobs, context);
+    this.refusals += 1;
+    throw new Error(refusal);
+  }
+}
+
+const numberOf = (job: JobRecord) => (JSON.parse(job.payload) as { n: number }).n;
+const includes = (n: number) => (jobs: readonly JobRecord[]) => jobs.some((job) => numberOf(job) === n);
+
+/** Numbers its jobs in the order of the calls, and knows which were accepted. */
+class Caller {
+  readonly accepted: number[] = [];
+  readonly errors: unknown[] = [];
+  readonly #calls: Promise<unknown>[] = [];
+  #next = 0;
+
+  constructor(public queue: ResilientQueue) {}
+
+  enqueue(count: number, options: { readonly id?: string; readonly signal?: AbortSignal } = {}): void {
+    for (let i = 0; i < count; i++) {
+      const n = this.#next++;
+      const call = this.queue.enqueue('job', { n }, options);
+      this.#calls.push(
+        call.then(
+          ({ outcome }) => {
+            if (outcome !== 'duplicate') this.accepted.push(n);
+          },
+          (error: unknown) => this.errors.push(error),
+        ),
+      );
+    }
+  }
+
+  /** A few at a time, until `until()` says that it is enough. */
+  async enqueueUntil(until: () => unknown): Promise<void> {
+    const endsAt = performance.now() + 20_000;
+    while (!until()) {
+      if (performance.now() > endsAt) throw new Error('Waited 20 s while enqueueing');
+      this.enqueue(3);
+      await sleep(5);
+    }
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#calls);
+  }
+}
+
+interface Setup {
+  readonly server: RedisServer;
+  readonly proxy: FaultProxy;
+  readonly store: KeptStore;
+  readonly transport: MoodyTransport;
+  readonly queue: ResilientQueue;
+  readonly caller: Caller;
+  /** Another queue object of the same name, on the same store. */
+  open(options?: Partial<QueueOptions>): ResilientQueue;
+}
+
+async function setUp(options: Partial<QueueOptions> = {}): Promise<Setup & AsyncDisposable> {
+  const server = await RedisServer.start({ args: ['--enable-debug-command', 'yes'] });
+  const proxy = await FaultProxy.start(server);
+  const store = new KeptStore();
+  const transport = new MoodyTransport();
+  const queues: ResilientQueue[] = [];
+  const open = (more: Partial<QueueOptions> = {}) => {
+    const client = new Redis({ port: proxy.port, host: '127.0.0.1', retryStrategy: () => 50 });
+    client.on('error', () => {});
+    onTestFinished(() => client.disconnect());
+    const queue = new ResilientQueue(NAME, {
+      ...{ redis: client, backup: store, transport, ordering: 'queue' },
+      ...{ deadlineMs: 600, attemptTimeoutMs: 250, backupDeadlineMs: 300 },
+      replay: { leaseMs: 1000, pollMs: 100 },
+      ...options,
+      ...more,
+    });
+    queue.on('error', () => {});
+    queues.push(queue);
+    return queue;
+  };
+  const queue = open();
+  return {
+    ...{ server, proxy, store, transport, queue, open, caller: new Caller(queue) },
+    async [Symbol.asyncDispose]() {
+      for (const queue of queues) await queue.close({ timeoutMs: 200 });
+      await proxy.stop();
+      await server.stop();
+    },
+  };
+}
+
+const isUp = (queue: ResilientQueue) =>
+  waitFor(() => queue.health().status === 'up', { what: 'the queue to be up', timeoutMs: 20_000 });
+
+async function outage({ server, queue }: Setup): Promise<void> {
+  await server.command('CLIENT', 'PAUSE', '60000', 'WRITE');
+  await waitFor(() => queue.health().breaker === 'open', { what: 'the outage to be seen' });
+}
+
+const heal = ({ server }: Setup) => server.command('CLIENT', 'UNPAUSE');
+
+/** Redis refuses writes, and jobs for the backup are enqueued. */
+async function backUp(setup: Setup, count: number): Promise<void> {
+  setup.caller.enqueue(1);
+  await setup.caller.settled();
+  const seen = outage(setup);
+  setup.caller.enqueue(3);
+  await sleep(1); // a batch of their own
+  setup.caller.enqueue(count);
+  await setup.caller.enqueueUntil(() => setup.queue.health().breaker !== 'closed');
+  await seen;
+  await setup.caller.settled();
+}
+
+/** Jobs for the backup that Redis has never seen; the function returned lets go of them. */
+async function hold({ queue, caller }: Setup, count: number): Promise<() => void> {
+  const isolation = queue.isolate();
+  caller.enqueue(count);
+  await caller.settled();
+  return () => isolation.dispose();
+}
+
+/** Something that a test lets happen. */
+function gate(): { readonly isOpen: Promise<void>; readonly open: () => void } {
+  let open = () => {};
+  const isOpen = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { isOpen, open };
+}
+
+/** Every accepted job stands in the stream, in the order of the calls; others may stand anywhere. */
+async function expectOrder({ server, caller }: Setup, except: readonly number[] = []): Promise<void> {
+  await caller.settled();
+  await isUp(caller.queue);
+  const entries = await readStream(server, streamKey(NAME));
+  const laidDown = entries.map((entry) => (JSON.parse(entry.fields.payload as string) as { n: number }).n);
+  const accepted = new Set(caller.accepted.filter((n) => !except.includes(n)));
+  const ours = laidDown.filter((n) => accepted.has(n));
+  expect({
+    inversions: ours.filter((n, i) => i > 0 && n < (ours[i - 1] as number)),
+    lost: [...accepted].filter((n) => !laidDown.includes(n)),
+    doubled: laidDown.filter((n, i) => laidDown.indexOf(n) !== i),
+    unwanted: laidDown.filter((n) => except.includes(n)),
+  }).toEqual({ inversions: [], lost: [], doubled: [], unwanted: [] });
+}
+
+it('lays down what a former queue object left, before jobs of its own', async () => {
+  await using setup = await setUp();
+  const { caller, queue, open } = setup;
+  await backUp(setup, 600);
+  expect((await queue.close({ timeoutMs: 100 })).pending).toBeGreaterThan(600);
+  await heal(setup);
+  caller.queue = open();
+  caller.enqueue(300); // at once: the store has not said what it holds
+  await isUp(caller.queue);
+  caller.enqueue(300);
+  await isUp(caller.queue);
+  expect(caller.errors).toEqual([]);
+  await expectOrder(setup);
+});
+
+it('waits for jobs that a former process held when it died', async () => {
+  await using setup = await setUp();
+  const { caller, queue, open, store } = setup;
+  await backUp(setup, 100);
+  await queue.close({ timeoutMs: 100 });
+  await heal(setup);
+  expect((await store.lease(NAME, 50, 1000))?.jobs).toHaveLength(50);
+  caller.queue = open();
+  const startedAt = performance.now();
+  await caller.enqueueUntil(() => performance.now() - startedAt > 700);
+  expect(caller.queue.health().totals.delivered).toBe(0);
+  await isUp(caller.queue);
+  await expectOrder(setup);
+});
+
+it('closes in an outage and goes on where it ended, with a batch that Redis executes late', async () => {
+  await using setup = await setUp();
+  const { caller, queue, open, server } = setup;
+  caller.enqueue(10);
+  await caller.settled();
+  server.pause();
+  caller.enqueue(500);
+  await sleep(50);
+  caller.enqueue(100);
+  expect((await queue.close({ timeoutMs: 100 })).pending).toBe(600);
+  caller.queue = open();
+  caller.enqueue(100);
+  await sleep(100);
+  server.resume();
+  await caller.enqueueUntil(() => caller.queue.health().status === 'up');
+  await expectOrder(setup);
+  expect(caller.accepted.length).toBeGreaterThan(710);
+});
+
+it('is isolated in the middle of a batch, and goes on', async () => {
+  await using setup = await setUp();
+  const { caller, queue, proxy } = setup;
+  caller.enqueue(1);
+  await caller.settled();
+  proxy.latency(40);
+  for (let round = 0; round < 4; round++) {
+    caller.enqueue(20);
+    await sleep(10 + 15 * round); // before, and after, the batch is executed
+    const isolation = queue.isolate();
+    caller.enqueue(20);
+    await sleep(30);
+    caller.enqueue(5);
+    isolation.dispose();
+    caller.enqueue(5);
+    await isUp(queue);
+  }
+  await expectOrder(setup);
+});
+
+it('keeps the order when other calls open the breaker in the middle of a batch', async () => {
+  await using setup = await setUp({ breaker: { failures: 1, probeAfterMs: 20 } });
+  const { caller, queue, proxy } = setup;
+  caller.enqueue(1);
+  await caller.settled();
+  proxy.latency(40);
+  for (let round = 0; round < 4; round++) {
+    caller.enqueue(20);
+    await sleep(5 + 15 * round);
+    caller.enqueue(20);
+    await queue.execute(() => Promise.reject(new Error('LOADING of a call'))).catch(() => {});
+    expect(queue.health().breaker).not.toBe('closed');
+    caller.enqueue(20);
+    await queue.check({ timeoutMs: 20 });
+    caller.enqueue(20);
+    await isUp(queue);
+  }
+  await expectOrder(setup);
+});
+
+it('keeps the order of a thousand calls in one turn when one attempt may take the whole deadline', async () => {
+  await using setup = await setUp({ deadlineMs: 500, attemptTimeoutMs: 500 });
+  const { caller, queue, server } = setup;
+  caller.enqueue(1);
+  await caller.settled();
+  server.pause();
+  caller.enqueue(1000);
+  await caller.settled();
+  server.resume();
+  await caller.enqueueUntil(() => queue.health().status === 'up');
+  expect(caller.errors).toEqual([]);
+  await expectOrder(setup);
+});
+
+it('refuses jobs while the backup is full or fails, and keeps the order of the others', async () => {
+  await using setup = await setUp({ backupLimit: { jobs: 1500 } });
+  const { caller, queue, store } = setup;
+  await backUp(setup, 100);
+  let appends = 0;
+  store.beforeAppend = () =>
+    ++appends % 3 === 0 ? Promise.reject(new Error('the disk has failed')) : undefined;
+  await caller.enqueueUntil(() => queue.health().backup.pending >= 1500);
+  caller.enqueue(50);
+  await heal(setup);
+  await caller.enqueueUntil(() => queue.health().status === 'up');
+  store.beforeAppend = undefined;
+  await caller.settled();
+  await isUp(queue);
+  const codes = new Set(caller.errors.map((error) => isResilientQueueError(error) && error.code));
+  expect(codes).toEqual(new Set(['BACKUP_FULL', 'UNAVAILABLE']));
+  await expectOrder(setup);
+});
+
+it('is not stopped for ever by an append that never answers', async () => {
+  await using setup = await setUp();
+  const { caller, queue, store } = setup;
+  await backUp(setup, 50);
+  const hung = gate();
+  store.beforeAppend = () => {
+    store.beforeAppend = undefined;
+    return hung.isOpen;
+  };
+  caller.enqueue(10);
+  await caller.settled();
+  expect(caller.errors).toHaveLength(10);
+  expect(caller.errors[0]).toMatchObject({ code: 'UNAVAILABLE', fate: 'unknown' });
+  await heal(setup);
+  await caller.enqueueUntil(() => queue.health().status === 'up');
+  const before = caller.errors.length;
+  const acceptedBefore = caller.accepted.length;
+  caller.enqueue(50);
+  await caller.settled();
+  expect(caller.errors).toHaveLength(before);
+  expect(queue.health().totals.delivered).toBeGreaterThan(acceptedBefore);
+  // It takes effect after all: those ten stand behind, and nothing else changes its place.
+  hung.open();
+  await caller.enqueueUntil(() => queue.health().totals.inherited === 10);
+  await isUp(queue);
+  await expectOrder(setup);
+});
+
+it('counts the jobs that a store kept without saying so: the backlog is not empty before they are gone', async () => {
+  await using setup = await setUp({ replay: { batchSize: 16, leaseMs: 1000, pollMs: 60_000 } });
+  const { caller, queue, store, transport } = setup;
+  await backUp(setup, 1);
+  store.afterAppend = () => Promise.reject(Object.assign(new Error('cut off'), { fate: 'unknown' }));
+  caller.enqueue(48);
+  await caller.settled();
+  expect(caller.errors).toHaveLength(48);
+  store.afterAppend = undefined;
+  caller.enqueue(48);
+  await caller.settled();
+  // Each batch of the replay is followed by a job of now.
+  const deliver = transport.refuses;
+  transport.refuses = (jobs) => {
+    setImmediate(() => caller.enqueue(1));
+    return deliver(jobs);
+  };
+  await heal(setup);
+  await waitFor(() => queue.health().totals.inherited === 48 && queue.health().status === 'up', {
+    what: 'all of it to be delivered',
+    timeoutMs: 20_000,
+  });
+  transport.refuses = deliver;
+  await isUp(queue);
+  await expectOrder(setup);
+});
+
+it('takes jobs back that a call of lease() gets after it was given up', async () => {
+  await using setup = await setUp({ replay: { batchSize: 32, leaseMs: 5000, pollMs: 100 } });
+  const { caller, queue, store } = setup;
+  await backUp(setup, 100);
+  const hung = gate();
+  let leases = 0;
+  store.beforeLease = () => {
+    leases += 1;
+    if (leases === 1) return hung.isOpen;
+    // At the worst moment: nobody has held a job just now, and the next call is under way.
+    hung.open();
+    return new Promise(setImmediate);
+  };
+  await heal(setup);
+  await caller.enqueueUntil(() => queue.health().status === 'up');
+  expect(leases).toBeGreaterThan(2);
+  await expectOrder(setup);
+});
+
+it('waits for the end of a lease that a store gave without an answer', async () => {
+  await using setup = await setUp({ replay: { batchSize: 32, leaseMs: 1000, pollMs: 100 } });
+  const { caller, queue, store } = setup;
+  await backUp(setup, 100);
+  let leases = 0;
+  store.afterLease = () => (++leases === 1 ? new Promise<never>(() => {}) : undefined);
+  await heal(setup);
+  await caller.enqueueUntil(() => queue.health().status === 'up');
+  expect(leases).toBeGreaterThan(2);
+  await expectOrder(setup);
+});
+
+it('waits for the lease to end when a store did not take its jobs back', async () => {
+  await using setup = await setUp({ replay: { batchSize: 32, leaseMs: 1000, pollMs: 100 } });
+  const { caller, queue, store, transport } = setup;
+  await backUp(setup, 200);
+  let failures = 0;
+  let deliveries = 0;
+  store.beforeRelease = () => (failures++ < 2 ? Promise.reject(new Error('cut off')) : undefined);
+  transport.refuses = () => (++deliveries === 2 ? 'LOADING for a moment' : undefined);
+  await heal(setup);
+  await caller.enqueueUntil(() => queue.health().status === 'up');
+  expect(failures).toBeGreaterThanOrEqual(2);
+  await expectOrder(setup);
+});
+
+it('holds the others back while a job is refused that may still be taken', async () => {
+  await using setup = await setUp();
+  const { caller, queue, transport } = setup;
+  const letGo = await hold(setup, 30);
+  const poison = includes(20);
+  transport.refuses = (jobs) =>
+    poison(jobs) && transport.refusals < 6 ? 'WRONGTYPE only for now' : undefined;
+  letGo();
+  await caller.enqueueUntil(() => queue.health().status === 'up');
+  expect(queue.health().backup.parked).toBe(0);
+  await expectOrder(setup);
+});
+
+it('parks a job that is refused again and again as soon as Redis takes the one behind it', async () => {
+  await using setup = await setUp();
+  const { caller, queue, transport } = setup;
+  const parked: string[] = [];
+  queue.on('parked', ({ reason }) => parked.push(reason));
+  const letGo = await hold(setup, 30);
+  const poison = includes(20);
+  transport.refuses = (jobs) => (poison(jobs) ? 'WRONGTYPE for ever' : undefined);
+  letGo();
+  await caller.enqueueUntil(() => queue.health().backup.parked === 1);
+  await isUp(queue);
+  expect(parked).toEqual(['rejected']);
+  await expectOrder(setup, [20]);
+});
+
+it('parks a job at once that Redis refuses between two that it takes', async () => {
+  await using setup = await setUp();
+  const { caller, queue, server } = setup;
+  await server.command('RPUSH', `rsq:{${NAME}}:id:taken`, 'of another type');
+  const letGo = await hold(setup, 10);
+  caller.enqueue(1, { id: 'taken' });
+  caller.enqueue(30);
+  await caller.settled();
+  letGo();
+  await waitFor(() => queue.health().backup.parked === 1, { what: 'the job to be parked' });
+  await server.command('DEL', `rsq:{${NAME}}:id:taken`);
+  await isUp(queue);
+  await expectOrder(setup, [10]);
+});
+
+it('lets everything wait, and parks nothing, while Redis takes no job of the queue', async () => {
+  await using setup = await setUp();
+  const { caller, queue, transport } = setup;
+  const letGo = await hold(setup, 100);
+  transport.refuses = () => 'WRONGTYPE: the stream is a list';
+  letGo();
+  await caller.enqueueUntil(() => transport.refusals >= 15);
+  transport.refuses = () => undefined;
+  await caller.enqueueUntil(() => queue.health().status === 'up');
+  expect(queue.health().backup.parked).toBe(0);
+  await expectOrder(setup);
+});
+
+it('leaves out the jobs that their callers took back', async () => {
+  await using setup = await setUp();
+  const { caller, queue, proxy } = setup;
+  caller.enqueue(1);
+  await caller.settled();
+  proxy.latency(30);
+  const abort = (afterMs: number) => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), afterMs);
+    return { signal: controller.signal };
+  };
+  for (let round = 0; round < 20; round++) {
+    caller.enqueue(5);
+    caller.enqueue(3, abort(round));
+    await sleep(10);
+  }
+  const isolation = queue.isolate();
+  for (let round = 0; round < 10; round++) {
+    caller.enqueue(3, abort(0));
+    caller.enqueue(5);
+    await sleep(5);
+  }
+  isolation.dispose();
+  await caller.enqueueUntil(() => queue.health().status === 'up');
+  await caller.settled();
+  expect(caller.errors.length).toBeGreaterThan(10);
+  for (const error of caller.errors) expect(error).toMatchObject({ code: 'ABORTED', fate: 'not-delivered' });
+  await expectOrder(setup);
+});

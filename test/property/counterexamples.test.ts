@@ -1,0 +1,137 @@
+import { expect, test } from 'vitest';
+import { happen, recount } from '../simulation/check-scenarios.js';
+import type { Scenario } from '../simulation/scenario.js';
+
+// What the property-based tests found, shrunk. The scenarios broke a promise once, and must not do so again.
+
+const smallest: Scenario = {
+  seed: 0,
+  processes: 1,
+  durability: 'fsynced',
+  options: {
+    deadlineMs: 200,
+    attemptTimeoutMs: 80,
+    backupDeadlineMs: 300,
+    retry: { attempts: 0 },
+    breaker: { failures: 1, probeAfterMs: 10, probeMaxMs: 1000 },
+    replay: { batchSize: 1, leaseMs: 1000, pollMs: 500 },
+    lossWindow: { ms: 1000 },
+  },
+  actions: [],
+};
+const rememberingOneJob = { ...smallest.options, lossWindow: { ms: 1000, jobs: 1 } };
+
+async function keepsEveryPromise(scenario: Scenario): Promise<void> {
+  const broken = await happen(scenario);
+  expect(broken, broken.length > 0 ? await recount(scenario) : '').toEqual([]);
+}
+
+test('tells of an expired job that is dropped, although the store does not answer the acknowledgement', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    actions: [
+      { do: 'isolate', by: 0, ms: 100 },
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 1 }] },
+      { do: 'wait', ms: 50 },
+      {
+        do: 'store',
+        by: 0,
+        verdicts: [
+          { kind: 'answered', afterMs: 1 },
+          { kind: 'slow', effectMs: 1, afterMs: 100, answers: false },
+        ],
+      },
+      { do: 'wait', ms: 60 },
+    ],
+  });
+});
+
+test('drops a job once that is in the backup while a late answer says that Redis has it', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    actions: [
+      { do: 'enqueue', by: 0, jobs: [{ id: 0 }] },
+      { do: 'wait', ms: 10 },
+      { do: 'stop server', ms: 200 },
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 1 }] },
+      { do: 'rollback', inFlight: 'dies', strayMs: 1 },
+    ],
+  });
+});
+
+test('says that a job was lost which a late answer, given after the loss, made it forget', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: rememberingOneJob,
+    actions: [
+      { do: 'enqueue', by: 0, jobs: [{ id: 0 }] },
+      { do: 'wait', ms: 10 },
+      { do: 'stop server', ms: 200 },
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 1 }] },
+      { do: 'rollback', inFlight: 'dies', strayMs: 1 },
+    ],
+  });
+});
+
+test('says that a job was lost which it forgot while its witness was under way', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: rememberingOneJob,
+    actions: [
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'wait', ms: 10 },
+      { do: 'network', by: 0, verdicts: [{ kind: 'swallowed' }] },
+      { do: 'rollback', inFlight: 'dies', strayMs: 1 },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'wait', ms: 10 },
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 182 }] },
+    ],
+  });
+});
+
+test('says that a job was lost which was laid down together with one that it remembers', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    processes: 2,
+    options: {
+      ...rememberingOneJob,
+      deadlineMs: 1000,
+      attemptTimeoutMs: 400,
+      backupDeadlineMs: 500,
+      replay: { batchSize: 256, leaseMs: 1000, pollMs: 500 },
+    },
+    actions: [
+      { do: 'enqueue', by: 1, jobs: [{ id: 0 }] },
+      { do: 'network', by: 0, verdicts: [{ kind: 'sent twice', afterMs: 10, againMs: 393 }] },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'wait', ms: 253 },
+      { do: 'rollback', inFlight: 'strays', strayMs: 149 },
+      { do: 'isolate', by: 1, ms: 147 },
+      { do: 'enqueue', by: 1, jobs: [{}] },
+      { do: 'store', by: 0, verdicts: [] },
+    ],
+  });
+});
+
+test('says that jobs were lost, although the attempt that laid them down again had no answer', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: rememberingOneJob,
+    actions: [
+      { do: 'enqueue', by: 0, jobs: [{ id: 0 }, {}] },
+      { do: 'wait', ms: 10 },
+      { do: 'rollback', inFlight: 'dies', strayMs: 1 },
+      {
+        do: 'network',
+        by: 0,
+        verdicts: [
+          { kind: 'answered', afterMs: 1 },
+          { kind: 'late', afterMs: 100, ends: 'answered' },
+        ],
+      },
+      { do: 'wait', ms: 1183 },
+      { do: 'stop server', ms: 279 },
+      { do: 'network', by: 0, verdicts: [] },
+    ],
+  });
+});
