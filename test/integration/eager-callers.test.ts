@@ -12,10 +12,13 @@ const NAME = 'eager';
 function callAgainAndAgain(queue: ResilientQueue, callers: number) {
   const accepted: number[] = [];
   const codes = new Set<unknown>();
+  const endsAt = performance.now() + 45_000;
   let isOn = true;
   let next = 0;
   const loop = async () => {
     while (isOn) {
+      // Where they do keep everything else waiting, no timer of a test's runner ends them.
+      if (performance.now() > endsAt) throw new Error('Called for 45 s');
       const n = next++;
       await queue.enqueue('job', { n }).then(
         () => accepted.push(n),
