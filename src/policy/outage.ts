@@ -54,6 +54,12 @@ export class RedisFailure extends Error {
   as(treatment: Treatment): RedisFailure {
     return new RedisFailure({ kind: this.kind, fate: this.fate, treatment }, this.message);
   }
+
+  /** The same failure of a command that may have been executed before it got this answer. */
+  inDoubt(): RedisFailure {
+    const { kind, treatment, message } = this;
+    return new RedisFailure({ kind, treatment, fate: 'unknown' }, message);
+  }
 }
 
 type Row = Pick<RedisFailure, 'kind' | 'treatment' | 'fate'>;

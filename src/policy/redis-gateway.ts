@@ -41,6 +41,8 @@ export class RedisGateway {
   readonly #onLoss: () => void;
   readonly #onFailure: (failure: RedisFailure) => void;
   #deliveries = 0;
+  /** How often the client has lost its connection. */
+  #cuts = 0;
   #sight: { -readonly [Key in keyof RedisSight]: RedisSight[Key] };
 
   constructor(options: {
@@ -94,6 +96,7 @@ export class RedisGateway {
     onLate?: (delivery: Delivery) => void,
   ): Promise<Delivery> {
     const startedAt = this.#clock.monotonicMs();
+    const cuts = this.#cuts;
     const witness = this.#window?.witness(startedAt);
     const context: DeliveryContext = {
       queue: this.#queue,
@@ -105,10 +108,12 @@ export class RedisGateway {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => {
         this.#window?.unanswered(witness);
-        reject(this.failed(error));
+        const failure = this.failed(error);
+        reject(cuts === this.#cuts || this.connection.isUnsent?.(error) ? failure : failure.inDoubt());
       };
       const timeout = this.#timeouts.start(startedAt, timeoutMs, () => fail(noAnswerWithin(timeoutMs)));
-      const answered = (delivery: Delivery) => {
+      const answered = (answer: Delivery) => {
+        const delivery = cuts === this.#cuts ? answer : withDoubts(answer);
         const now = this.#clock.monotonicMs();
         if (!this.#timeouts.end(timeout)) {
           // That something is missing is as true as ever; that it is there, a primary can say that was demoted meanwhile.
@@ -160,11 +165,28 @@ export class RedisGateway {
     }
   }
 
+  /** Asks what became of deliveries; undefined of those that Redis does not tell of. Rejects with a {@link RedisFailure}. */
+  async ask(deliveries: readonly string[], timeoutMs: number): Promise<readonly Delivery['witness'][]> {
+    try {
+      return await within(this.#clock, timeoutMs, writeCanary(this.connection, this.#keys, deliveries));
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
   /** Creates the epoch's bitmap ahead of its first job. The first job does it too, so a failure changes nothing. */
   async openEpoch(epoch: string, timeoutMs: number): Promise<void> {
     const work = openEpoch(this.connection, this.#keys, epoch, this.#generatedMs);
     const opened = within(this.#clock, timeoutMs, work);
     await opened.then(() => this.#notes.noted([epoch])).catch(() => {});
+  }
+
+  /**
+   * The client lost its connection. ioredis sends again what had no answer by then, so a refusal that comes after this says
+   * nothing about the first time.
+   */
+  cut(): void {
+    this.#cuts += 1;
   }
 
   /** Nothing is sent any more. */
@@ -208,4 +230,12 @@ export class RedisGateway {
     this.#sight.reachable = true;
     this.#sight.latencyMs = this.#clock.monotonicMs() - startedAt;
   }
+}
+
+/** What was refused may have been laid down before that. */
+function withDoubts({ outcomes, witness }: Delivery): Delivery {
+  const doubted = outcomes.map((outcome) =>
+    typeof outcome === 'string' ? outcome : { rejected: sortFailure(outcome.rejected, false).inDoubt() },
+  );
+  return { outcomes: doubted, witness };
 }

@@ -1,4 +1,3 @@
-import { appendBatches } from '../backup/append-batches.js';
 import type { AppendOutcome } from '../backup/backup-store.js';
 import { boundedCall } from '../backup/bounded-call.js';
 import { pause } from '../clock/clock.js';
@@ -11,7 +10,6 @@ import { openBooks } from '../health/totals.js';
 import type { JobRecord } from '../job/job-record.js';
 import { type BreakerState, type IsolationHandle, RedisPolicy } from '../policy/default-policy.js';
 import { type CallContext, guardedCall } from '../policy/guarded-call.js';
-import { LossWatch } from '../policy/loss-watch.js';
 import type { FailureKind, RedisFailure } from '../policy/outage.js';
 import { Prober, untilReady } from '../policy/prober.js';
 import { RedisGateway } from '../policy/redis-gateway.js';
@@ -19,7 +17,6 @@ import { DeliveryIds, parseDeliveryId } from '../recognition/delivery-id.js';
 import { LossWindow } from '../recognition/loss-window.js';
 import type { DeliveryOutcome } from '../recognition/recognise.js';
 import { FactoryConnection } from '../redis/factory-connection.js';
-import { Redeliverer, type RedeliveryResult } from '../replay/redeliverer.js';
 import { Replayer, type ReplayProgress, type ReplayResult } from '../replay/replayer.js';
 import type { StreamsTransport } from '../transport/streams.js';
 import type { Transport } from '../transport/transport.js';
@@ -33,6 +30,7 @@ import { EnqueueManyError } from './enqueue-many-error.js';
 import type { EnqueueOptions } from './enqueue-options.js';
 import type { Enqueuer, JobInput, PayloadAndOptions, UntypedJobs } from './enqueuer.js';
 import { JobMaker } from './job-maker.js';
+import { LossRepair } from './loss-repair.js';
 import {
   checkQueueName,
   checkTimeout,
@@ -76,9 +74,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   readonly #dispatcher: Dispatcher;
   readonly #writer: BackupWriter;
   readonly #replayer: Replayer;
-  readonly #lossWindow: LossWindow | undefined;
-  readonly #lossWatch: LossWatch | undefined;
-  readonly #redeliverer: Redeliverer;
+  readonly #lossRepair: LossRepair | undefined;
   readonly #unlisten: () => void;
   /** Jobs that a store did not say it kept, nor that it did not; and how often it had been looked into by then. */
   readonly #perhapsKept = new Map<string, number>();
@@ -111,15 +107,16 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#since = clock.now();
     this.#emitter = new Emitter(name);
     this.#backlog = new Backlog(backup, name, clock, resolved.backupDeadlineMs);
-    this.#lossWindow = resolved.lossWindow && new LossWindow(resolved.lossWindow, recognitionMs(resolved));
+    const { lossWindow } = resolved;
+    const remembered = lossWindow && new LossWindow(lossWindow, recognitionMs(resolved));
     this.#gateway = new RedisGateway({
       queue: name,
       connection,
       transport,
       clock,
       recognition: resolved.recognition,
-      lossWindow: this.#lossWindow,
-      onLoss: () => this.#onLoss(),
+      lossWindow: remembered,
+      onLoss: () => this.#lossRepair?.onLoss(),
       onFailure: (failure) => this.#onFailure(failure),
     });
     this.#policy = new RedisPolicy({
@@ -131,9 +128,6 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     const replaceClient =
       connection instanceof FactoryConnection ? () => void connection.replace() : undefined;
     this.#prober = new Prober(this.#gateway, this.#policy, clock, resolved, replaceClient);
-    this.#lossWatch =
-      this.#lossWindow &&
-      new LossWatch(this.#lossWindow, resolved.lossWindow?.ms ?? 0, clock, () => this.#askForRemembered());
     this.#ids = new DeliveryIds(clock, () => this.#openEpoch());
     this.#maker = new JobMaker(name, clock, this.#ids, transport, resolved);
     const isOrdered = resolved.ordering === 'queue';
@@ -210,28 +204,44 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         ordered: isOrdered,
       },
     );
-    this.#redeliverer = new Redeliverer(
-      this.#gateway,
-      this.#policy,
-      clock,
-      {
-        onRedelivered: (count) => {
-          this.#books.redelivered += count;
+    this.#lossRepair =
+      lossWindow &&
+      remembered &&
+      new LossRepair(
+        name,
+        resolved,
+        remembered,
+        lossWindow,
+        recognitionMs(resolved),
+        this.#gateway,
+        this.#policy,
+        () => this.#prober.probe(),
+        {
+          onRedelivered: (count) => {
+            this.#books.redelivered += count;
+          },
+          onBackedUp: (jobs, outcomes) => this.#onBackedUpAgain(jobs, outcomes),
+          onUnsure: (jobs) => {
+            for (const job of jobs) this.#doubt(job.id);
+          },
+          onExpired: (jobs) => this.#onLost(jobs, 'expired'),
+          onLost: (jobs) => this.#onLost(jobs, 'lost'),
+          onStoreError: (error) => this.#alarm('backup', error),
+          onEnd: (result) => this.#emitter.emit('redis-data-loss', { queue: name, ...result }),
         },
-        onSetAside: (jobs) => this.#backUpAgain(jobs),
-        onEnd: (result) => this.#tellOfLoss(result),
-      },
-      { ...resolved, recognitionMs: recognitionMs(resolved) },
-    );
+      );
     joinStore(backup, name);
     this.#unlisten = connection.listen({
       up: () => {
         this.#prober.hint();
         this.#openEpoch();
         this.#replayer.wake();
-        void this.#lossWatch?.look();
+        void this.#lossRepair?.look();
       },
-      down: () => this.#prober.watch(),
+      down: () => {
+        this.#gateway.cut();
+        this.#prober.watch();
+      },
       error: (error) => {
         const isConfiguration = error instanceof Error && error.name === 'ClientFactoryError';
         if (isConfiguration) this.#alarm('configuration', error);
@@ -240,7 +250,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     });
     if (connection instanceof FactoryConnection) void connection.replace();
     if (!connection.isReady) this.#prober.watch();
-    this.#lossWatch?.start();
+    this.#lossRepair?.start();
     this.#opened = this.#open();
     // What the store holds from before comes first.
     if (isOrdered) this.#batcher.holdUntil(this.#opened);
@@ -601,60 +611,25 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#emitter.emit('dropped', { queue: this.name, id: job.id, name: job.name, reason });
   }
 
-  /** Redis has lost writes that it had acknowledged. */
-  #onLoss(): void {
-    const frozen = this.#lossWindow?.freeze();
-    if (frozen === undefined) return;
-    if (this.#options.lossWindow?.onLoss === 'redeliver') {
-      this.#redeliverer.redeliver(frozen);
-    } else {
-      const { jobs, hasOlder } = frozen;
-      this.#tellOfLoss({ remembered: jobs, redelivered: 0, recognised: 0, windowExceeded: hasOlder });
-    }
-  }
-
-  #tellOfLoss(result: RedeliveryResult): void {
-    const isReport = this.#options.lossWindow?.onLoss === 'report';
-    // All of it is still there: a primary that had been demoted said that it was not.
-    if (result.recognised === result.remembered && !result.windowExceeded && !isReport) return;
-    this.#emitter.emit('redis-data-loss', { queue: this.name, ...result });
-  }
-
-  /** Redis is asked for what is remembered of it. */
-  async #askForRemembered(): Promise<void> {
-    // While it cannot be asked, the prober knows when to.
-    if (this.#gateway.isReady && this.#policy.state !== 'open') await this.#prober.probe();
-  }
-
-  /** Jobs that Redis had, may have lost, and does not take back now: they wait in the backup, as any others. */
-  async #backUpAgain(jobs: readonly JobRecord[]): Promise<void> {
-    const { backup, clock, backupDeadlineMs } = this.#options;
-    for (const batch of appendBatches(jobs)) {
-      try {
-        const appending = (async () => backup.append(this.name, batch))();
-        const outcomes = await boundedCall(clock, backupDeadlineMs, appending);
-        batch.forEach((record, i) => {
-          if (outcomes[i] === 'present') return;
-          this.#books.delivered -= 1;
-          this.#keep(record, outcomes[i]);
-        });
-      } catch (error) {
-        this.#alarm('backup', scrubbed(error));
-        this.#giveUp(batch);
+  /** Jobs that count as delivered, and that Redis may have lost, are with the store now. */
+  #onBackedUpAgain(jobs: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void {
+    jobs.forEach((record, i) => {
+      if (outcomes[i] === 'present') {
+        this.#inheritIfKept(record);
+        return;
       }
-    }
+      this.#perhapsKept.delete(record.id);
+      this.#books.delivered -= 1;
+      this.#keep(record, outcomes[i]);
+    });
     this.#refreshStatus();
     this.#replayer.wake();
   }
 
-  /** Redis may have lost these jobs, and the backup did not say that it took them. */
-  #giveUp(jobs: readonly JobRecord[]): void {
+  #onLost(jobs: readonly JobRecord[], reason: 'expired' | 'lost'): void {
     this.#books.delivered -= jobs.length;
     this.#books.dropped += jobs.length;
-    for (const job of jobs) {
-      this.#emitDropped(job, 'lost');
-      this.#doubt(job.id);
-    }
+    for (const job of jobs) this.#emitDropped(job, reason);
   }
 
   #onReplayPhase(phase: 'started' | 'progress' | 'finished', progress: ReplayProgress): void {
@@ -827,7 +802,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       clock.clearTimeout(timer);
     }
     await this.#replayer.stop();
-    await this.#endRedelivery(endsAt);
+    await this.#lossRepair?.end(endsAt);
     this.#prober.stop();
     this.#gateway.stop();
     this.#unlisten();
@@ -841,23 +816,6 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     if (connection instanceof FactoryConnection) connection.destroy();
     this.#emitter.clear();
     return { pending };
-  }
-
-  /** What is still to be laid down again then goes to the backup. */
-  async #endRedelivery(endsAt: number): Promise<void> {
-    const { clock } = this.#options;
-    this.#lossWatch?.stop();
-    if (this.#policy.isClosed) {
-      const done = new AbortController();
-      const leftMs = Math.max(0, endsAt - clock.monotonicMs());
-      const time = pause(clock, leftMs, { background: false, signal: done.signal });
-      // For the last time: nobody will remember these jobs from now on.
-      const looked = this.#lossWatch?.look();
-      await Promise.race([looked?.then(() => this.#redeliverer.done), time]);
-      done.abort();
-    }
-    const perhapsLost = await this.#redeliverer.stop();
-    if (perhapsLost.length > 0) await this.#backUpAgain(perhapsLost);
   }
 
   async #allSettled(): Promise<void> {

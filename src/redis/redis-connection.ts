@@ -5,7 +5,10 @@ export type Argument = string | Buffer;
 export interface ConnectionHints {
   /** The client says that it can take commands. */
   up(): void;
-  /** The client lost its connection. */
+  /**
+   * The client lost its connection. A client that sends commands again by itself has to say so before their second answer:
+   * a refusal is not taken for proof then that the job is nowhere.
+   */
   down(): void;
   /** The client emitted an error. */
   error(error: unknown): void;

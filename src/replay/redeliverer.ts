@@ -12,6 +12,8 @@ const MAX_JOBS = 256;
 const MAX_BYTES = 1024 * 1024;
 /** How often to look whether Redis is back. */
 const LOOK_EVERY_MS = 100;
+/** How often a store that failed is tried again. */
+const STORE_EVERY_MS = 1000;
 
 /** What a redelivery did. */
 export interface RedeliveryResult {
@@ -28,8 +30,13 @@ export interface RedeliveryResult {
 /** What the redeliverer tells. */
 export interface RedeliveryListener {
   onRedelivered(count: number): void;
-  /** Not to be sent now: Redis refuses these jobs and is well, or they expired, or Redis may not recognise them any more. */
-  onSetAside(jobs: readonly JobRecord[]): Promise<void>;
+  /** Redis has lost these, and by now they are not to be run any more. */
+  onExpired(jobs: readonly JobRecord[]): void;
+  /**
+   * Not to be sent now: Redis refuses these jobs and is well, or it may not recognise them any more.
+   * Resolves with those that nobody has taken; they come again.
+   */
+  onSetAside(jobs: readonly JobRecord[]): Promise<readonly JobRecord[]>;
   onEnd(result: RedeliveryResult): void;
 }
 
@@ -38,6 +45,8 @@ class Loss {
   readonly remembered: number;
   /** What is to be done, oldest last. */
   readonly left: JobRecord[] = [];
+  /** What is not to be sent any more. Redis is asked for it. */
+  readonly expired: JobRecord[] = [];
   readonly #hasOlder: boolean;
   readonly #lostOlder: boolean;
   /** The oldest batch: what becomes of it shows whether the loss reaches beyond. */
@@ -56,7 +65,7 @@ class Loss {
     this.#oldest = new Set(frozen.batches[0]?.jobs.map(({ delivery }) => delivery));
     const offset = clock.now() - clock.monotonicMs();
     for (const { jobs, at } of frozen.batches) {
-      for (const job of jobs) this.left.push({ ...job, fate: 'unknown', lastAttemptAt: at + offset });
+      for (const job of jobs) this.left.push({ ...job, fate: 'unknown', lastAttemptAt: Math.round(at + offset) });
     }
     this.left.reverse();
   }
@@ -73,6 +82,17 @@ class Loss {
     if (!this.#oldest.has(delivery)) return;
     if (isLaidDown) this.#isOldestLost = true;
     else if (outcome === 'recognised') this.#isOldestKept = true;
+  }
+
+  /** Redis was asked for a job that will not be sent again. Returns whether it is there. */
+  found(job: JobRecord, isKept: boolean): boolean {
+    if (isKept) this.settle(job, 'recognised');
+    else if (this.#oldest.has(job.delivery)) this.#isOldestLost = true;
+    return isKept;
+  }
+
+  get isDone(): boolean {
+    return this.left.length + this.expired.length === 0;
   }
 
   result(): RedeliveryResult {
@@ -98,6 +118,8 @@ export class Redeliverer {
   readonly #recognitionMs: number;
   readonly #pacing: Pacing;
   readonly #losses: Loss[] = [];
+  /** Of any loss: not to be sent now. */
+  #aside: readonly JobRecord[] = [];
   #running: Promise<void> | undefined;
   readonly #stopped = new AbortController();
 
@@ -145,33 +167,54 @@ export class Redeliverer {
     this.#stopped.abort();
     await this.#running;
     for (const loss of this.#losses) this.#listener.onEnd(loss.result());
-    return this.#losses.splice(0).flatMap((loss) => loss.left.reverse());
+    return [...this.#aside, ...this.#losses.splice(0).flatMap((loss) => loss.left.reverse())];
   }
 
   async #run(): Promise<void> {
     // The answer that told of the loss is still being dealt with.
     await undefined;
     const { signal } = this.#stopped;
-    for (;;) {
+    this.#pacing.begin();
+    while (!signal.aborted) {
       const loss = this.#losses[0];
-      if (loss === undefined || signal.aborted) return;
-      this.#pacing.begin();
-      while (loss.left.length > 0) {
-        const isWell = this.#policy.isClosed && this.#gateway.isReady && (await this.#deliver(loss));
-        if (!isWell) await pause(this.#clock, LOOK_EVERY_MS, { background: true, signal });
-        if (signal.aborted) break;
+      if (loss?.isDone) {
+        this.#losses.shift();
+        this.#listener.onEnd(loss.result());
+        this.#pacing.begin();
+      } else if (!loss || !this.#policy.isClosed || !this.#gateway.isReady || !(await this.#advance(loss))) {
+        if (signal.aborted) return;
+        // Redis comes first: a store that hangs keeps nothing else waiting.
+        if (this.#aside.length > 0) this.#aside = await this.#listener.onSetAside(this.#aside);
+        if (!loss && this.#aside.length === 0) return;
+        await pause(this.#clock, loss ? LOOK_EVERY_MS : STORE_EVERY_MS, { background: true, signal });
       }
-      if (loss.left.length > 0) return;
-      this.#losses.shift();
-      this.#listener.onEnd(loss.result());
+    }
+  }
+
+  /** Resolves with whether Redis answered. */
+  async #advance(loss: Loss): Promise<boolean> {
+    if (loss.left.length === 0) return this.#askForExpired(loss);
+    const jobs = this.#cut(loss);
+    return jobs.length === 0 || this.#deliver(loss, jobs);
+  }
+
+  async #askForExpired(loss: Loss): Promise<boolean> {
+    const jobs = loss.expired.slice(0, MAX_JOBS);
+    const deliveries = jobs.map(({ delivery }) => delivery);
+    const asking = () => this.#gateway.ask(deliveries, this.#attemptTimeoutMs);
+    try {
+      const verdicts = await this.#policy.execute(asking, { retry: false });
+      loss.expired.splice(0, jobs.length);
+      const lost = jobs.filter((job, i) => !loss.found(job, verdicts[i] === 'kept'));
+      if (lost.length > 0) this.#listener.onExpired(lost);
+      return true;
+    } catch {
+      return false;
     }
   }
 
   /** Delivers the oldest jobs. Resolves with whether they have their answers. */
-  async #deliver(loss: Loss): Promise<boolean> {
-    const { jobs, setAside } = this.#cut(loss);
-    if (setAside.length > 0) await this.#listener.onSetAside(setAside);
-    if (jobs.length === 0) return true;
+  async #deliver(loss: Loss, jobs: JobRecord[]): Promise<boolean> {
     let outcomes: readonly DeliveryOutcome[];
     try {
       outcomes = await this.#send(jobs);
@@ -192,7 +235,7 @@ export class Redeliverer {
     });
     loss.left.push(...again.reverse());
     if (loss.redelivered > before) this.#listener.onRedelivered(loss.redelivered - before);
-    if (refused.length > 0) await this.#listener.onSetAside(refused);
+    this.#aside = [...this.#aside, ...refused];
     return again.length === 0;
   }
 
@@ -215,24 +258,28 @@ export class Redeliverer {
     }
   }
 
-  /** Takes out the next batch, and what may not be sent. */
-  #cut({ left }: Loss): { readonly jobs: JobRecord[]; readonly setAside: JobRecord[] } {
+  /** Takes out the next batch. What may not be sent is set aside. */
+  #cut({ left, expired }: Loss): JobRecord[] {
     const jobs: JobRecord[] = [];
     const setAside: JobRecord[] = [];
     const now = this.#clock.now();
     let bytes = 0;
     for (let job = left.at(-1); job && jobs.length < this.#pacing.jobs; job = left.at(-1)) {
       const { transport } = job;
-      if (triage(job, { now, transport, recognitionMs: this.#recognitionMs }).action === 'send') {
+      const { action } = triage(job, { now, transport, recognitionMs: this.#recognitionMs });
+      if (action === 'send') {
         bytes += roughBytes(job);
         if (bytes > MAX_BYTES && jobs.length > 0) break;
         jobs.push(job);
+      } else if (action === 'drop') {
+        expired.push(job);
       } else {
         setAside.push(job);
       }
       left.pop();
     }
-    return { jobs, setAside };
+    this.#aside = [...this.#aside, ...setAside];
+    return jobs;
   }
 }
 

@@ -136,6 +136,8 @@ export class SimulatedConnection implements RedisConnection {
       case 'sent twice':
         this.#execute(verdict.afterMs, args, era, number, () => {
           const answer = (reply: Reply) => this.#answer(waiting, reply);
+          for (const hints of this.#hints) hints.down();
+          for (const hints of this.#hints) hints.up();
           this.#execute(verdict.againMs, args, this.#site.era, number, answer, waiting.reject);
         });
         break;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type JobRecord, systemClock, type Transport } from '../../../src/index.js';
+import { type Argument, type JobRecord, systemClock, type Transport } from '../../../src/index.js';
 import { consecutiveFailures, RedisPolicy } from '../../../src/policy/default-policy.js';
 import { RedisGateway } from '../../../src/policy/redis-gateway.js';
 import type { FrozenJobs } from '../../../src/recognition/loss-window.js';
@@ -40,6 +40,11 @@ class Scene {
   readonly batches: number[][] = [];
   readonly results: RedeliveryResult[] = [];
   readonly setAside: JobRecord[] = [];
+  readonly expired: JobRecord[] = [];
+  /** Seqs of which Redis says, when it is asked, that they are there. */
+  readonly kept = new Set<number>();
+  /** How often the store fails. */
+  storeFailures = 0;
   redelivered = 0;
   /** How many it has set: one for each look whether Redis is back. */
   timers = 0;
@@ -64,7 +69,15 @@ class Scene {
         return { outcomes: Array.isArray(answer) ? answer : seqs.map(() => answer), witness: undefined };
       },
     } as unknown as Transport;
-    const connection = Object.assign(new IdleConnection(), { isReady: true });
+    const connection = Object.assign(new IdleConnection(), {
+      isReady: true,
+      // The canary: keys, its id, its expiry, then the place of its epoch's key and the seq of each delivery.
+      send: async (args: readonly Argument[]) => {
+        const [echo, , ...asked] = args.slice(3 + Number(args[2])).map(String);
+        const bits = asked.filter((_, i) => i % 2 === 1).map((seq) => (this.kept.has(Number(seq)) ? 1 : 0));
+        return [echo, bits.join('')];
+      },
+    });
     const gateway = new RedisGateway({
       queue: 'q',
       connection,
@@ -89,8 +102,13 @@ class Scene {
         onRedelivered: (count) => {
           this.redelivered += count;
         },
+        onExpired: (jobs) => {
+          this.expired.push(...jobs);
+        },
         onSetAside: async (jobs) => {
+          if (this.storeFailures-- > 0) return jobs;
           this.setAside.push(...jobs);
+          return [];
         },
         onEnd: (result) => this.results.push(result),
       },
@@ -227,7 +245,7 @@ describe('a job that is not laid down again', () => {
     expect(scene.setAside.map(seqOf)).toEqual([0, 1]);
   });
 
-  it('has expired', async () => {
+  it('has expired, and Redis has lost it', async () => {
     const scene = new Scene();
     const jobs = [job(0, { expiresAt: Date.now() - 1 }), job(1, { expiresAt: Date.now() + HOUR_MS })];
     expect(await scene.redeliver(frozen([jobs], { hasOlder: true }))).toEqual({
@@ -236,7 +254,43 @@ describe('a job that is not laid down again', () => {
       recognised: 0,
       windowExceeded: true,
     });
+    expect(scene.expired.map(seqOf)).toEqual([0]);
+    expect(scene.setAside).toEqual([]);
+  });
+
+  it('has expired, and Redis still has it: nothing is dropped', async () => {
+    const scene = new Scene();
+    const jobs = range(0, 600).map((seq) => job(seq, { expiresAt: Date.now() - 1 }));
+    for (let seq = 0; seq < 599; seq++) scene.kept.add(seq);
+    expect(await scene.redeliver(frozen([jobs.slice(0, 300), jobs.slice(300)], { hasOlder: true }))).toEqual({
+      remembered: 600,
+      redelivered: 0,
+      recognised: 599,
+      windowExceeded: false,
+    });
+    expect(scene.expired.map(seqOf)).toEqual([599]);
+    expect(scene.batches).toEqual([]);
+  });
+
+  it('is set aside again and again while the store fails, which keeps no other waiting', async () => {
+    const scene = new Scene();
+    scene.storeFailures = 2;
+    scene.answers = [() => [refuses('WRONGTYPE'), 'delivered']];
+    scene.redeliverer.redeliver(frozen([[job(0), job(1)]]));
+    await waitFor(() => scene.results.length === 1, { what: 'the redelivery' });
+    expect(scene.results).toMatchObject([{ remembered: 2, redelivered: 1 }]);
+    expect(scene.setAside).toEqual([]);
+    await scene.redeliverer.done;
     expect(scene.setAside.map(seqOf)).toEqual([0]);
+  });
+
+  it('is given back at the end where the store took nothing', async () => {
+    const scene = new Scene();
+    scene.storeFailures = Number.POSITIVE_INFINITY;
+    scene.answers = [() => [refuses('WRONGTYPE'), 'delivered']];
+    scene.redeliverer.redeliver(frozen([[job(0), job(1)]]));
+    await waitFor(() => scene.results.length === 1, { what: 'the redelivery' });
+    expect((await scene.redeliverer.stop()).map(seqOf)).toEqual([0]);
   });
 
   it('was acknowledged so long ago that Redis may not recognise it any more', async () => {
@@ -254,6 +308,7 @@ describe('a job that is not laid down again', () => {
     // It waited in the backup for weeks, and was acknowledged a minute ago.
     await scene.redeliver(frozen([[job(0, { enqueuedAt: 1000 })]], { ageMs: 60_000 }));
     const [record] = scene.setAside;
+    expect(record?.lastAttemptAt).toSatisfy(Number.isInteger);
     expect(record).toMatchObject({ fate: 'unknown', enqueuedAt: 1000 });
     expect(Math.abs(Date.now() - 60_000 - (record?.lastAttemptAt ?? 0))).toBeLessThan(1000);
   });
