@@ -415,6 +415,9 @@ export class Replayer {
       const verdict = triage(job, context);
       if (verdict.action === 'send') {
         toSend.push(job);
+      } else if (this.#unconfirmed.has(job.delivery)) {
+        // It is where it should be; only the store has not heard of it.
+        await this.#acknowledge(lease.token, [job], 1);
       } else if (verdict.action === 'park') {
         await this.#park(lease.token, job, verdict.reason, verdict.text);
       } else {
@@ -503,7 +506,7 @@ export class Replayer {
     let lastTaken = -1;
     batch.forEach((job, i) => {
       const outcome = outcomes[i] as DeliveryOutcome;
-      if (typeof outcome === 'object') {
+      if (typeof outcome === 'object' && !this.#unconfirmed.has(job.delivery)) {
         refused.push({ job, failure: this.#gateway.failed(sortFailure(outcome.rejected, false)), at: i });
       } else {
         lastTaken = i;
@@ -512,18 +515,7 @@ export class Replayer {
         if (outcome !== 'delivered') recognised += 1;
       }
     });
-    if (delivered.length > 0) {
-      const ids = delivered.map((job) => job.id);
-      for (const job of delivered) this.#unconfirmed.add(job.delivery);
-      await this.#call(this.#store.acknowledge(token, ids));
-      for (const job of delivered) {
-        this.#unconfirmed.delete(job.delivery);
-        this.#troubled.delete(job.delivery);
-      }
-      this.#counts.recognised += recognised;
-      this.#counts.replayed += delivered.length - recognised;
-      this.#listener.onDelivered(delivered, recognised);
-    }
+    if (delivered.length > 0) await this.#acknowledge(token, delivered, recognised);
     // In order, a job that another has passed may not come any more; and the fault was its own.
     const passed = lastTaken < 0 ? undefined : this.#takeHeldBack();
     if (passed) await this.#parkRefused(token, passed.job, passed.failure);
@@ -533,6 +525,20 @@ export class Replayer {
       else if (!(await this.#settleRefused(token, job, failure, batch.length === 1))) isOutOfTheWay = false;
     }
     return isOutOfTheWay;
+  }
+
+  /** Tells the store that these are delivered, and counts them when it has heard it. */
+  async #acknowledge(token: string, jobs: readonly JobRecord[], recognised: number): Promise<void> {
+    for (const { delivery } of jobs) this.#unconfirmed.add(delivery);
+    const ids = jobs.map((job) => job.id);
+    await this.#call(this.#store.acknowledge(token, ids));
+    for (const { delivery } of jobs) {
+      this.#unconfirmed.delete(delivery);
+      this.#troubled.delete(delivery);
+    }
+    this.#counts.recognised += recognised;
+    this.#counts.replayed += jobs.length - recognised;
+    this.#listener.onDelivered(jobs, recognised);
   }
 
   /**

@@ -135,3 +135,49 @@ test('says that jobs were lost, although the attempt that laid them down again h
     ],
   });
 });
+
+test('does not say that a job is nowhere of which a refusal came only the second time that it was sent', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    actions: [
+      { do: 'network', by: 0, verdicts: [{ kind: 'sent twice', afterMs: 1, againMs: 70 }] },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'wait', ms: 2 },
+      { do: 'deny', commands: ['ZADD', 'BITFIELD'] },
+      { do: 'wait', ms: 100 },
+    ],
+  });
+});
+
+test('tells once of an expired job that Redis lost, although the store does not answer', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    actions: [
+      { do: 'rollback', inFlight: 'strays', strayMs: 2 },
+      { do: 'store', by: 0, verdicts: [{ kind: 'unsure', afterMs: 1, tookEffect: true }] },
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 1 }] },
+      { do: 'wait', ms: 1002 },
+      { do: 'rollback', inFlight: 'dies', strayMs: 0 },
+    ],
+  });
+});
+
+test('takes no job for expired that it has delivered, although the store did not hear of it', async () => {
+  const scenario: Scenario = {
+    ...smallest,
+    actions: [
+      { do: 'isolate', by: 0, ms: 100 },
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 400 }] },
+      { do: 'wait', ms: 99 },
+      // The acknowledgement, and what comes after it.
+      {
+        do: 'store',
+        by: 0,
+        verdicts: [{ kind: 'answered', afterMs: 0 }, { kind: 'silent' }, { kind: 'silent' }],
+      },
+      { do: 'wait', ms: 306 },
+    ],
+  };
+  await keepsEveryPromise(scenario);
+  expect(await recount(scenario)).not.toContain('event dropped');
+});
