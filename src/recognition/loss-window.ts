@@ -221,9 +221,14 @@ export class LossWindow {
 
   /** Hands out all that is remembered, and starts anew. */
   freeze(): FrozenJobs {
-    const batches = this.#ring.slice(this.#head);
+    // One that was recognised later has been acknowledged twice.
+    const seen = new Set<string>();
+    const isNew = ({ delivery }: JobRecord) => seen.size < seen.add(delivery).size;
+    const batches = this.#ring
+      .slice(this.#head)
+      .map((batch) => ({ ...batch, jobs: batch.jobs.filter(isNew) }));
     const lostOlder = !batches.some(({ jobs }) => jobs.some(({ delivery }) => delivery === this.#lost));
-    const frozen = { batches, jobs: this.#jobs, hasOlder: this.#hasOlder, lostOlder };
+    const frozen = { batches, jobs: seen.size, hasOlder: this.#hasOlder, lostOlder };
     this.#generation += 1;
     this.#ring = [];
     this.#head = 0;

@@ -65,7 +65,8 @@ class Loss {
     this.#oldest = new Set(frozen.batches[0]?.jobs.map(({ delivery }) => delivery));
     const offset = clock.now() - clock.monotonicMs();
     for (const { jobs, at } of frozen.batches) {
-      for (const job of jobs) this.left.push({ ...job, fate: 'unknown', lastAttemptAt: Math.round(at + offset) });
+      for (const job of jobs)
+        this.left.push({ ...job, fate: 'unknown', lastAttemptAt: Math.round(at + offset) });
     }
     this.left.reverse();
   }

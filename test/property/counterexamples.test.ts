@@ -162,6 +162,23 @@ test('tells once of an expired job that Redis lost, although the store does not 
   });
 });
 
+test('tells once of a lost job that was acknowledged twice', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: {
+      ...smallest.options,
+      retry: { attempts: 1 },
+      breaker: { ...smallest.options.breaker, failures: 2 },
+    },
+    actions: [
+      { do: 'stop server', ms: 95 },
+      { do: 'rollback', inFlight: 'strays', strayMs: 98 },
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 1 }, { abortInMs: 0 }] },
+      { do: 'rollback', inFlight: 'dies', strayMs: 0 },
+    ],
+  });
+});
+
 test('takes no job for expired that it has delivered, although the store did not hear of it', async () => {
   const scenario: Scenario = {
     ...smallest,

@@ -108,6 +108,10 @@ export class Committer {
     const now = performance.now();
     if (now - this.#lookedForDeadAt < FORGET_DEAD_EVERY_MS) return;
     this.#lookedForDeadAt = now;
-    this.#tree.forgetDeadReaders();
+    try {
+      this.#tree.forgetDeadReaders();
+    } catch {
+      // It is tried again later. Nobody's change is to wait for it.
+    }
   }
 }

@@ -44,11 +44,12 @@ export class Room {
     try {
       const probe = openSync(path, 'w', 0o600);
       try {
+        // At once: whoever is killed now leaves nothing.
+        rmSync(path);
         for (let size = 0; size < STEP_BYTES; ) size += writeSync(probe, ZEROS, 0, ZEROS.length, size);
         return false;
       } finally {
         closeSync(probe);
-        rmSync(path);
       }
     } catch (error) {
       return isFull(error);

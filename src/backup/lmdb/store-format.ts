@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import { BackupFileError } from './backup-file-error.js';
 import { formatKey } from './keys.js';
 import { DATA_FILE, flushFolder } from './lmdb-folder.js';
@@ -47,11 +48,13 @@ export function checkFormat(tree: Tree, folder: string): void {
     refuseNewer(folder, Number(format.toString()));
   }
   const marker = join(folder, MARKER_FILE);
-  if (existsSync(marker)) return;
-  const draft = `${marker}.${process.pid}`;
-  writeFileSync(draft, `resilient-queue backup ${FORMAT}\n`, { mode: 0o600, flush: true });
-  chmodSync(draft, 0o600);
-  renameSync(draft, marker);
+  if (!existsSync(marker)) {
+    const draft = `${marker}.${process.pid}-${threadId}`;
+    writeFileSync(draft, `resilient-queue backup ${FORMAT}\n`, { mode: 0o600, flush: true });
+    chmodSync(draft, 0o600);
+    renameSync(draft, marker);
+  }
+  // Also where it was there: whoever made it may have been killed before this.
   flushFolder(folder);
 }
 
