@@ -344,7 +344,31 @@ describe('a redelivery', () => {
     expect(summary, told).toMatchObject({ delivered: 1000, lost: 0, doubled: 0 });
   });
 
-  it('gives jobs up, and says so, that neither Redis nor the backup takes', async () => {
+  it('tries again when neither Redis nor the backup takes the jobs', async () => {
+    await using server = await RedisServer.start({ appendOnly: 'no' });
+    const backup = new MemoryBackupStore();
+    const watched = watch('nowhere', server, { backup });
+    const errors: string[] = [];
+    watched.queue.on('error', ({ kind, error }) => errors.push(`${kind}: ${error.message}`));
+    await watched.fill(1000);
+    await flush(server, watched);
+    await server.command('SET', streamKey('nowhere'), 'somebody’s');
+    const append = backup.append.bind(backup);
+    backup.append = async () => {
+      throw new Error('disk full');
+    };
+    await watched.queue.check();
+    await watched.untilLost();
+    await waitFor(() => errors.includes('backup: disk full'), { what: 'the store to be tried' });
+    backup.append = append;
+    await waitFor(() => watched.queue.health().backup.pending === 1000, { what: 'the jobs to be kept' });
+    expect(watched.queue.health().totals).toMatchObject({ delivered: 0, pending: 1000, dropped: 0 });
+    await server.command('DEL', streamKey('nowhere'));
+    const { summary, told } = await watched.verdict(server);
+    expect(summary, told).toMatchObject({ lost: 0, doubled: 0 });
+  });
+
+  it('gives jobs up at the end, and says so, that neither Redis nor the backup takes', async () => {
     await using server = await RedisServer.start({ appendOnly: 'no' });
     const backup = new MemoryBackupStore();
     const watched = watch('given-up', server, { backup });
@@ -358,6 +382,7 @@ describe('a redelivery', () => {
     };
     await watched.queue.check();
     await watched.untilLost();
+    await watched.queue.close({ timeoutMs: 100 });
     expect(dropped).toEqual(Array(1000).fill('lost'));
     expect(watched.queue.health().totals).toMatchObject({ delivered: 0, pending: 0, dropped: 1000 });
     await server.command('DEL', streamKey('given-up'));
