@@ -86,7 +86,8 @@ export class LossRepair {
     if (this.#onLoss === 'redeliver') {
       this.#redeliverer.redeliver(frozen);
     } else {
-      const { jobs, hasOlder } = frozen;
+      const { jobs, hasOlder, relaid } = frozen;
+      relaid.end();
       this.#tell({ remembered: jobs, redelivered: 0, recognised: 0, windowExceeded: hasOlder });
     }
   }

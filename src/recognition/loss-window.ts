@@ -56,6 +56,37 @@ export interface FrozenJobs {
   readonly hasOlder: boolean;
   /** It does: what is missing is none of these. */
   readonly lostOlder: boolean;
+  /** Which of them somebody has laid down again in the meantime. */
+  readonly relaid: Relaid;
+}
+
+/** Jobs that were laid down again after a loss because a caller, or a replay, came with them: that they are there proves nothing. */
+export class Relaid {
+  readonly #lost: Set<string>;
+  readonly #relaid = new Set<string>();
+
+  constructor(lost: Set<string>) {
+    this.#lost = lost;
+  }
+
+  /** Some are looked for. */
+  get isOn(): boolean {
+    return this.#lost.size > 0;
+  }
+
+  laidDown(delivery: string): void {
+    if (this.#lost.has(delivery)) this.#relaid.add(delivery);
+  }
+
+  has(delivery: string): boolean {
+    return this.#relaid.has(delivery);
+  }
+
+  /** None are looked for any more. */
+  end(): void {
+    this.#lost.clear();
+    this.#relaid.clear();
+  }
 }
 
 /** Jobs that Redis acknowledged together. */
@@ -108,6 +139,8 @@ export class LossWindow {
   /** Batches that were only recognised and that no witness stands for yet, oldest first. */
   #recognised: Recognised[] = [];
   #recognisedJobs = 0;
+  /** Of the last loss. */
+  #relaid = new Relaid(new Set());
 
   /** `recognitionMs`: how long Redis recognises a delivery. */
   constructor(options: LossWindowOptions, recognitionMs: number) {
@@ -197,6 +230,11 @@ export class LossWindow {
   acknowledged(jobs: readonly JobRecord[], outcomes: readonly DeliveryOutcome[], now: number): void {
     const known = laidDown(jobs, outcomes);
     if (known.length === 0) return;
+    if (this.#relaid.isOn) {
+      jobs.forEach(({ delivery }, i) => {
+        if (outcomes[i] === 'delivered') this.#relaid.laidDown(delivery);
+      });
+    }
     this.#position += 1;
     const newest = outcomes.lastIndexOf('delivered');
     if (newest !== -1) this.#addWitness((jobs[newest] as JobRecord).delivery, now);
@@ -228,7 +266,8 @@ export class LossWindow {
       .slice(this.#head)
       .map((batch) => ({ ...batch, jobs: batch.jobs.filter(isNew) }));
     const lostOlder = !batches.some(({ jobs }) => jobs.some(({ delivery }) => delivery === this.#lost));
-    const frozen = { batches, jobs: seen.size, hasOlder: this.#hasOlder, lostOlder };
+    const jobs = seen.size;
+    this.#relaid = new Relaid(seen);
     this.#generation += 1;
     this.#ring = [];
     this.#head = 0;
@@ -237,7 +276,7 @@ export class LossWindow {
     this.#witnesses = [];
     this.#recognised = [];
     this.#recognisedJobs = 0;
-    return frozen;
+    return { batches, jobs, hasOlder: this.#hasOlder, lostOlder, relaid: this.#relaid };
   }
 
   #addWitness(delivery: string, at: number): void {

@@ -3,7 +3,7 @@ import { type JobRecord, roughBytes } from '../job/job-record.js';
 import type { RedisPolicy } from '../policy/default-policy.js';
 import { RedisFailure } from '../policy/outage.js';
 import type { RedisGateway } from '../policy/redis-gateway.js';
-import type { FrozenJobs } from '../recognition/loss-window.js';
+import type { FrozenJobs, Relaid } from '../recognition/loss-window.js';
 import type { DeliveryOutcome } from '../recognition/recognise.js';
 import { Pacing } from './pacing.js';
 import { triage } from './triage.js';
@@ -49,6 +49,7 @@ class Loss {
   readonly expired: JobRecord[] = [];
   readonly #hasOlder: boolean;
   readonly #lostOlder: boolean;
+  readonly #relaid: Relaid;
   /** The oldest batch: what becomes of it shows whether the loss reaches beyond. */
   readonly #oldest: ReadonlySet<string>;
   #isOldestLost = false;
@@ -62,6 +63,7 @@ class Loss {
     this.remembered = frozen.jobs;
     this.#hasOlder = frozen.hasOlder;
     this.#lostOlder = frozen.lostOlder;
+    this.#relaid = frozen.relaid;
     this.#oldest = new Set(frozen.batches[0]?.jobs.map(({ delivery }) => delivery));
     const offset = clock.now() - clock.monotonicMs();
     for (const { jobs, at } of frozen.batches) {
@@ -77,7 +79,8 @@ class Loss {
 
   settle({ delivery }: JobRecord, outcome: 'delivered' | 'recognised' | 'duplicate'): void {
     const isLaidDown =
-      outcome === 'delivered' || (outcome === 'recognised' && this.#attempted.delete(delivery));
+      outcome === 'delivered' ||
+      (outcome === 'recognised' && (this.#attempted.delete(delivery) || this.#relaid.has(delivery)));
     if (isLaidDown) this.redelivered += 1;
     else this.recognised += 1;
     if (!this.#oldest.has(delivery)) return;
@@ -96,7 +99,9 @@ class Loss {
     return this.left.length + this.expired.length === 0;
   }
 
-  result(): RedeliveryResult {
+  /** Ends it. */
+  end(): RedeliveryResult {
+    this.#relaid.end();
     const { remembered, redelivered, recognised } = this;
     // One that was set aside shows nothing.
     const isUnknown = this.#isOldestLost || !this.#isOldestKept;
@@ -154,7 +159,7 @@ export class Redeliverer {
   redeliver(frozen: FrozenJobs): void {
     const loss = new Loss(frozen, this.#clock);
     if (this.#stopped.signal.aborted) {
-      this.#listener.onEnd(loss.result());
+      this.#listener.onEnd(loss.end());
       return;
     }
     this.#losses.push(loss);
@@ -167,7 +172,7 @@ export class Redeliverer {
   async stop(): Promise<readonly JobRecord[]> {
     this.#stopped.abort();
     await this.#running;
-    for (const loss of this.#losses) this.#listener.onEnd(loss.result());
+    for (const loss of this.#losses) this.#listener.onEnd(loss.end());
     return [...this.#aside, ...this.#losses.splice(0).flatMap((loss) => loss.left.reverse())];
   }
 
@@ -180,7 +185,7 @@ export class Redeliverer {
       const loss = this.#losses[0];
       if (loss?.isDone) {
         this.#losses.shift();
-        this.#listener.onEnd(loss.result());
+        this.#listener.onEnd(loss.end());
         this.#pacing.begin();
       } else if (!loss || !this.#policy.isClosed || !this.#gateway.isReady || !(await this.#advance(loss))) {
         if (signal.aborted) return;

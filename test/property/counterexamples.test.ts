@@ -179,6 +179,26 @@ test('tells once of a lost job that was acknowledged twice', async () => {
   });
 });
 
+test('says that a job was lost, although what it remembers was laid down again by callers', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: { ...smallest.options, lossWindow: { ms: 1000, jobs: 2 } },
+    actions: [
+      { do: 'store', by: 0, verdicts: [{ kind: 'unsure', afterMs: 1, tookEffect: false }] },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'wait', ms: 10 },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'stop server', ms: 200 },
+      { do: 'wait', ms: 200 },
+      { do: 'enqueue', by: 0, jobs: [{ id: 2 }, { again: 0 }] },
+      { do: 'wait', ms: 1 },
+      { do: 'enqueue', by: 0, jobs: [{ id: 2 }, { again: 0 }] },
+      { do: 'rollback', inFlight: 'dies', strayMs: 0 },
+      { do: 'wait', ms: 500 },
+    ],
+  });
+});
+
 test('takes no job for expired that it has delivered, although the store did not hear of it', async () => {
   const scenario: Scenario = {
     ...smallest,

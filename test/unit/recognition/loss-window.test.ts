@@ -344,7 +344,7 @@ describe('what is remembered', () => {
       [[1, 0], 5],
       [[3], 6],
     ]);
-    expect(window.freeze()).toEqual({ batches: [], jobs: 0, hasOlder: false, lostOlder: true });
+    expect(window.freeze()).toMatchObject({ batches: [], jobs: 0, hasOlder: false, lostOlder: true });
   });
 
   it('was not all when what is missing is older', () => {

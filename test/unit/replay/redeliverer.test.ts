@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Argument, type JobRecord, systemClock, type Transport } from '../../../src/index.js';
 import { consecutiveFailures, RedisPolicy } from '../../../src/policy/default-policy.js';
 import { RedisGateway } from '../../../src/policy/redis-gateway.js';
-import type { FrozenJobs } from '../../../src/recognition/loss-window.js';
+import { type FrozenJobs, Relaid } from '../../../src/recognition/loss-window.js';
 import type { DeliveryOutcome } from '../../../src/recognition/recognise.js';
 import { Redeliverer, type RedeliveryResult } from '../../../src/replay/redeliverer.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -29,6 +29,7 @@ function frozen(
     jobs: batches.flat().length,
     hasOlder: false,
     lostOlder: false,
+    relaid: new Relaid(new Set(batches.flat().map(({ delivery }) => delivery))),
     ...rest,
   };
 }
@@ -311,6 +312,21 @@ describe('a job that is not laid down again', () => {
     expect(record?.lastAttemptAt).toSatisfy(Number.isInteger);
     expect(record).toMatchObject({ fate: 'unknown', enqueuedAt: 1000 });
     expect(Math.abs(Date.now() - 60_000 - (record?.lastAttemptAt ?? 0))).toBeLessThan(1000);
+  });
+});
+
+describe('a job that came again by itself after the loss', () => {
+  it('is counted as laid down again, and proves nothing about what was there', async () => {
+    const scene = new Scene();
+    scene.answers = [() => 'recognised'];
+    const loss = frozen([[job(0)], [job(1)]], { hasOlder: true });
+    loss.relaid.laidDown(job(0).delivery);
+    expect(await scene.redeliver(loss)).toEqual({
+      remembered: 2,
+      redelivered: 1,
+      recognised: 1,
+      windowExceeded: true,
+    });
   });
 });
 
