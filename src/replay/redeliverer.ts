@@ -199,6 +199,13 @@ export class Redeliverer {
 
   /** Resolves with whether Redis answered. */
   async #advance(loss: Loss): Promise<boolean> {
+    const before = loss.redelivered;
+    const isAnswered = await this.#deliverOrAsk(loss);
+    if (loss.redelivered > before) this.#listener.onRedelivered(loss.redelivered - before);
+    return isAnswered;
+  }
+
+  async #deliverOrAsk(loss: Loss): Promise<boolean> {
     if (loss.left.length === 0) return this.#askForExpired(loss);
     const jobs = this.#cut(loss);
     return jobs.length === 0 || this.#deliver(loss, jobs);
@@ -232,7 +239,6 @@ export class Redeliverer {
     }
     const refused: JobRecord[] = [];
     const again: JobRecord[] = [];
-    const before = loss.redelivered;
     jobs.forEach((job, i) => {
       const outcome = outcomes[i] as DeliveryOutcome;
       if (typeof outcome === 'string') loss.settle(job, outcome);
@@ -240,7 +246,6 @@ export class Redeliverer {
       else again.push(job);
     });
     loss.left.push(...again.reverse());
-    if (loss.redelivered > before) this.#listener.onRedelivered(loss.redelivered - before);
     this.#aside = [...this.#aside, ...refused];
     return again.length === 0;
   }

@@ -199,6 +199,30 @@ test('says that a job was lost, although what it remembers was laid down again b
   });
 });
 
+test('counts a lost job that expired while the attempt that laid it down again had no answer', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    actions: [
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 23 }] },
+      { do: 'wait', ms: 0 },
+      { do: 'enqueue', by: 0, jobs: [{ again: 0 }] },
+      {
+        do: 'network',
+        by: 0,
+        verdicts: [
+          { kind: 'late', afterMs: 100, ends: 'timeout' },
+          { kind: 'answered', afterMs: 1 },
+          { kind: 'answered', afterMs: 1 },
+          { kind: 'answered', afterMs: 10 },
+        ],
+      },
+      { do: 'wait', ms: 1 },
+      { do: 'rollback', inFlight: 'dies', strayMs: 0 },
+      { do: 'wait', ms: 31 },
+    ],
+  });
+});
+
 test('takes no job for expired that it has delivered, although the store did not hear of it', async () => {
   const scenario: Scenario = {
     ...smallest,
