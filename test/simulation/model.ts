@@ -208,7 +208,10 @@ function judgeProcess(world: World, process: SimulatedProcess, parked: number): 
   return broken;
 }
 
-/** A job that was refused, dropped, or whose fate nobody knows may still be executed at any time; all others stand in order. */
+/**
+ * A job that was refused, dropped, parked after an attempt without an answer, or whose fate nobody knows may still be executed
+ * at any time; all others stand in order.
+ */
 function judgeOrder(world: World, { number, calls }: SimulatedProcess): string[] {
   const accepted = new Set(
     calls
@@ -219,7 +222,8 @@ function judgeOrder(world: World, { number, calls }: SimulatedProcess): string[]
       .map((call) => call.number),
   );
   const entries = world.site.redis.stream(streamKey(QUEUE));
-  const kept = entries.filter((entry) => !isTold(world, 'dropped', entry.fields[1] as string));
+  const isGivenUp = (id: string) => isTold(world, 'dropped', id) || isTold(world, 'parked', id);
+  const kept = entries.filter((entry) => !isGivenUp(entry.fields[1] as string));
   const order = kept.map(callOf).filter((call) => accepted.has(call));
   const inversion = order.findIndex((call, i) => i > 0 && call < (order[i - 1] as number));
   return inversion === -1
