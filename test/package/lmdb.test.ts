@@ -44,6 +44,13 @@ describe('the LMDB backup store in a project with lmdb', () => {
     expect(output).toBe("[ 'added' ] 1\n");
   });
 
+  it('works by import() in a script of `node --eval`, which has a __filename that is no file', () => {
+    const path = mkdtempSync(join(consumer.folder, 'backup-'));
+    const program = `import('${name}').then(({ LmdbBackupStore }) =>
+      new LmdbBackupStore({ path: ${JSON.stringify(path)} }).close().then(() => console.log('closed')));`;
+    expect(run(process.execPath, ['--eval', program], consumer.folder)).toBe('closed\n');
+  });
+
   it('refuses a folder that another copy of the library has open: by require and by import', () => {
     const path = mkdtempSync(join(consumer.folder, 'backup-'));
     const program = `import { createRequire } from 'node:module';

@@ -5,8 +5,8 @@ import { type JobText, writeJobText } from './job-text.js';
 export const BUNDLE_JOBS = 256;
 const BUNDLE_BYTES = 1024 * 1024;
 
-// Version (1 byte), count - 1 (1), unused (2), checksum of all that follows (4); length and checksum of each job (4 + 4); the jobs.
-const VERSION = 1;
+// Checksum of all that follows (4 bytes), how many jobs there are (4); length and checksum of each (4 + 4); the jobs.
+const CHECKSUM_BYTES = 4;
 const HEADER_BYTES = 8;
 const ENTRY_BYTES = 8;
 
@@ -34,7 +34,7 @@ export function cutBundles<T extends { readonly text: JobText }>(jobs: readonly 
 export function writeBundle(jobs: readonly { readonly text: JobText }[]): Buffer {
   let at = HEADER_BYTES + jobs.length * ENTRY_BYTES;
   const bundle = Buffer.allocUnsafe(jobs.reduce((sum, { text }) => sum + text.bytes, at));
-  bundle.writeUInt32LE(VERSION | ((jobs.length - 1) << 8), 0);
+  bundle.writeUInt32LE(jobs.length, CHECKSUM_BYTES);
   jobs.forEach(({ text }, index) => {
     const end = at + text.bytes;
     writeJobText(text, bundle, at);
@@ -43,7 +43,7 @@ export function writeBundle(jobs: readonly { readonly text: JobText }[]): Buffer
     bundle.writeUInt32LE(crc32(bundle.subarray(at, end)), entry + 4);
     at = end;
   });
-  bundle.writeUInt32LE(crc32(bundle.subarray(HEADER_BYTES)), 4);
+  bundle.writeUInt32LE(crc32(bundle.subarray(CHECKSUM_BYTES)), 0);
   return bundle;
 }
 
@@ -61,10 +61,8 @@ export interface Bundle {
 /** `countOfDamaged` is asked how many jobs there were, since a damaged bundle may not say. */
 export function readBundle(value: Buffer, countOfDamaged: () => number): Bundle {
   const isWhole =
-    value.length > HEADER_BYTES &&
-    value[0] === VERSION &&
-    crc32(value.subarray(HEADER_BYTES)) === value.readUInt32LE(4);
-  const count = isWhole ? (value[1] as number) + 1 : countOfDamaged();
+    value.length > HEADER_BYTES && crc32(value.subarray(CHECKSUM_BYTES)) === value.readUInt32LE(0);
+  const count = isWhole ? value.readUInt32LE(CHECKSUM_BYTES) : countOfDamaged();
   const ends: number[] = [];
   let at = HEADER_BYTES + count * ENTRY_BYTES;
   for (let index = 0; index < count && at <= value.length; index++) {

@@ -87,8 +87,20 @@ function inspectTree(pages: Pages, root: Root, isFree: boolean): void {
     throw new Damage(`a tree has ${entries} entries and says ${root.entries}`);
 }
 
+/** What keys of a page's must not be below, and must be below of. */
+interface Bounds {
+  readonly from?: Buffer | undefined;
+  readonly to?: Buffer | undefined;
+}
+
 /** Returns how many entries there are below a page that is `depth` above the leaves. */
-function inspectPage(pages: Pages, number: bigint, depth: number, isFree: boolean): number {
+function inspectPage(
+  pages: Pages,
+  number: bigint,
+  depth: number,
+  isFree: boolean,
+  bounds: Bounds = {},
+): number {
   const page = pages.read(number);
   const isLeaf = depth === 1;
   const lower = page.readUInt16LE(20);
@@ -103,30 +115,38 @@ function inspectPage(pages: Pages, number: bigint, depth: number, isFree: boolea
     count >= (isLeaf || isFree ? 1 : 2);
   if (!isSound) throw new Damage(`page ${number} is not one of a tree`);
 
-  let entries = 0;
-  let bytes = 0;
-  let keyBefore: Buffer | undefined;
-  for (let i = 0; i < count; i++) {
+  const nodes = Array.from({ length: count }, (_, i) => {
     const offset = page.readUInt16LE(PAGE_HEADER_BYTES + 2 * i);
     const node = readNode(page, offset, upper, isLeaf);
     if (!node) throw new Damage(`page ${number} has an entry beyond itself`);
-    bytes += node.bytes;
-    // The first key of a branch says nothing.
-    if (isLeaf || i > 0) {
-      if (keyBefore && !isFree && Buffer.compare(keyBefore, node.key) >= 0) {
-        throw new Damage(`page ${number} is out of order`);
-      }
-      keyBefore = node.key;
-    }
+    return node;
+  });
+  const bytes = nodes.reduce((sum, node) => sum + node.bytes, 0);
+  if (upper + bytes !== room) throw new Damage(`page ${number} has entries that overlap`);
+  // The first key of a branch says nothing.
+  const keys = nodes.slice(isLeaf ? 0 : 1).map(({ key }) => key);
+  if (!isFree && !areInOrder(keys, bounds)) throw new Damage(`page ${number} is out of order`);
+
+  let entries = 0;
+  for (const [i, node] of nodes.entries()) {
     if (isLeaf) {
       inspectValue(pages, node, isFree);
       entries += 1;
     } else {
-      entries += inspectPage(pages, node.child, depth - 1, isFree);
+      const from = i === 0 ? bounds.from : node.key;
+      const to = nodes[i + 1]?.key ?? bounds.to;
+      entries += inspectPage(pages, node.child, depth - 1, isFree, { from, to });
     }
   }
-  if (upper + bytes !== room) throw new Damage(`page ${number} has entries that overlap`);
   return entries;
+}
+
+function areInOrder(keys: readonly Buffer[], { from, to }: Bounds): boolean {
+  const [first] = keys;
+  const last = keys.at(-1);
+  if (first && from && Buffer.compare(first, from) < 0) return false;
+  if (last && to && Buffer.compare(last, to) >= 0) return false;
+  return keys.every((key, i) => i === 0 || Buffer.compare(keys[i - 1] as Buffer, key) < 0);
 }
 
 interface Node {

@@ -18,7 +18,7 @@ const SETTLE_JOBS = 1024;
 
 /**
  * Keeps jobs in a folder of this machine's disk, in an LMDB file: they survive Redis, the end of the process by `kill -9`, and
- * that of the machine. Several queues and processes may use one folder at once. Needs the package `lmdb`.
+ * that of the machine. Several queues, processes and threads may use one folder at once. Needs the package `lmdb`.
  *
  * - `append()` resolves when the jobs are flushed to the disk; appends that come together share a flush.
  * - The constructor throws a `BackupFileError` for a file that is damaged, a newer release's, or on a network file system, and

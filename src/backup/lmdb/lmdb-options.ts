@@ -4,7 +4,8 @@ import { type Clock, systemClock } from '../../clock/clock.js';
 export interface LmdbBackupOptions {
   /**
    * The folder for the backup's files, on a disk of this machine that outlives the process. Made, with mode 0700, if it is not
-   * there. Several queues and processes may use one folder.
+   * there. Several queues, processes and threads may use one folder; processes in different containers only if these share
+   * their process ids.
    */
   readonly path: string;
   /** Whose `now()` leases are timed by: it must be one that all processes on this folder agree on. @default the machine's clock */

@@ -4,8 +4,9 @@ import type { open } from 'lmdb';
 /** The package `lmdb`, which the user installs. Throws an error that says so where it is missing or cannot be loaded. */
 export function loadLmdb(): { readonly open: typeof open } {
   try {
-    // Not by a plain import: that would fail before anybody could say what is missing.
-    return createRequire(typeof __filename === 'string' ? __filename : import.meta.url)('lmdb');
+    // Not by a plain import: that would fail before anybody could say what is missing. CommonJS has no import.meta.url; what
+    // `node --eval` starts has a __filename that is none.
+    return createRequire(import.meta.url ?? __filename)('lmdb');
   } catch (cause) {
     const isMissing = (cause as { readonly code?: unknown }).code === 'MODULE_NOT_FOUND';
     throw new Error(

@@ -84,8 +84,14 @@ function openTree(folder: string): Tree {
       checkFormat(tree, folder);
       return tree;
     } catch (error) {
+      // What lmdb throws when it has tried for ten seconds to become a reader.
+      const isTaken = error instanceof TypeError && tree.isProcessIdTaken();
       void tree.close();
-      throw error;
+      if (!isTaken) throw error;
+      throw new Error(
+        `The backup in ${folder} is open in another container, by a process with the same id as this one, ${process.pid}: LMDB cannot tell them apart. Give each container a folder of its own, or let them share their process ids.`,
+        { cause: error },
+      );
     }
   } catch (error) {
     throw storeError(error);

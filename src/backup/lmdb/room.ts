@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, rmSync, writeSync } from 'node:fs';
-import { diskFullError, isFull } from './store-error.js';
+import { diskFullError, isFull, removedError } from './store-error.js';
 import type { Tree } from './tree.js';
 
 /** The file has so much more than it needs: enough for leases and acknowledgements when the disk is full. */
@@ -18,6 +18,8 @@ export class Room {
   readonly #tree: Tree;
   readonly #path: string;
   readonly #file: number;
+  /** Whether the file system counts them; some behind FUSE say 0 of every file. */
+  readonly #hasLinks: boolean;
   /** Bytes of jobs that there is room for before the next look. */
   #left = 0;
 
@@ -25,10 +27,15 @@ export class Room {
     this.#tree = tree;
     this.#path = file;
     this.#file = openSync(file, 'r+');
+    this.#hasLinks = fstatSync(this.#file).nlink > 0;
   }
 
-  /** In a transaction: only there nobody else makes the file grow. Throws a `BACKUP_FULL` error when the disk is full. */
+  /**
+   * In a transaction: only there nobody else makes the file grow. Throws a `BACKUP_FULL` error when the disk is full, and a
+   * `BackupFileError` when somebody removed the file: what is written to it would be gone with this process.
+   */
   makeFor(bytes: number): void {
+    if (this.#hasLinks && fstatSync(this.#file).nlink === 0) throw removedError(this.#path);
     if (bytes > this.#left) {
       const room = Math.max(bytes, LOOK_BYTES);
       // Jobs take more pages than they have bytes, and pages that they change are written anew.

@@ -28,14 +28,20 @@ export function settleJobs(
     const held = lease.held.get(bundle);
     if (!held) continue;
     const marks = readMarks(tree, queue.number, bundle) ?? Marks.none(held.count);
+    const content = settlement.action === 'park' ? getBundle(tree, queue.number, bundle) : undefined;
     for (const [id, job] of jobs) {
       held.delete(job.index);
       if (settlement.action === 'release') {
         marks.attempted(job.index, lease.startedAt);
         continue;
       }
-      if (settlement.action === 'park') parkJob(tree, queue, lease, marks, id, job, settlement);
-      else tree.remove(placeKey(queue.number, id));
+      if (settlement.action === 'park') {
+        const body = content?.remains(job.index) ?? Buffer.alloc(0);
+        const attemptedAt = marks.attemptedAt(job.index) ?? lease.startedAt;
+        parkJob(tree, queue, id, job, body, { ...settlement, attemptedAt });
+      } else {
+        tree.remove(placeKey(queue.number, id));
+      }
       countPending(queue, job, -1);
       marks.gone(job.index);
     }
@@ -64,14 +70,15 @@ function heldByBundle(
 function parkJob(
   tree: Tree,
   queue: QueueRow,
-  lease: LeaseRow,
-  marks: Marks,
   id: string,
   job: HandedJob,
-  { reason, parkedAt }: { readonly reason: string; readonly parkedAt: number },
+  body: Buffer,
+  {
+    reason,
+    parkedAt,
+    attemptedAt,
+  }: { readonly reason: string; readonly parkedAt: number; readonly attemptedAt: number },
 ): void {
-  const body = getBundle(tree, queue.number, job.bundle)?.remains(job.index) ?? Buffer.alloc(0);
-  const attemptedAt = marks.attemptedAt(job.index) ?? lease.startedAt;
   const key = parkedKey(queue.number, job);
   const note = job.isDamaged
     ? {

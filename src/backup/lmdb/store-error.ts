@@ -18,6 +18,13 @@ export function diskFullError(cause: unknown): ResilientQueueError {
   });
 }
 
+export function removedError(file: string): BackupFileError {
+  return new BackupFileError(
+    `The backup's file ${file} was removed while it was open, so no more jobs are taken. What waits in it can be replayed until this process ends, and is then gone.`,
+    { code: 'BACKUP_DAMAGED' },
+  );
+}
+
 /** `fate` is `unknown` for what was being flushed when it happened. */
 export function diskFailedError(cause: unknown, fate: 'not-delivered' | 'unknown'): BackupFileError {
   return new BackupFileError(

@@ -41,7 +41,9 @@ export function takeLease(tree: Tree, name: string, request: LeaseRequest): Take
     if (room === 0 || bytes >= MAX_BYTES) break;
     const held = heldByOthers.get(bundle);
     if (held?.isFull) continue;
-    const content = getBundle(tree, queue.number, bundle) as Bundle;
+    const content = getBundle(tree, queue.number, bundle);
+    // A damaged key names a bundle that is not there. Its jobs stay among the pending, and the others go on.
+    if (!content) continue;
     const marks = readMarks(tree, queue.number, bundle);
     const indexes = new IndexSet(content.count);
     for (let index = 0; index < content.count && room > 0; index++) {

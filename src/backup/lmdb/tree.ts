@@ -97,6 +97,17 @@ export class Tree {
     }
   }
 
+  /**
+   * Whether a process of another container has this one's id and the tree open: then this one cannot read. To be asked only
+   * where it did not, since a process that reads is on the list itself.
+   */
+  isProcessIdTaken(): boolean {
+    return this.#db
+      .readerList()
+      .split('\n')
+      .some((line) => Number.parseInt(line, 10) === process.pid);
+  }
+
   /** Frees what processes that died hold, so that their old snapshots do not make the file grow. */
   forgetDeadReaders(): void {
     this.#db.readerCheck();

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
 import type { JobRecord } from '../../../src/index.js';
 import { BundledProgram } from '../../support/bundled-program.js';
@@ -8,6 +8,7 @@ import { waitFor } from '../../support/wait-for.js';
 import { jobRecord } from '../../unit/support/job-record.js';
 import { temporaryFolder } from '../../unit/support/temporary-folder.js';
 import type { AppenderSettings } from './appender.js';
+import type { ThreadsSettings } from './threads.js';
 
 let appender: BundledProgram;
 beforeAll(async () => {
@@ -64,6 +65,32 @@ it('survives process.exit() in the middle, ten times', async () => {
   expect(told.filter((id) => !standing.has(id))).toEqual([]);
 });
 
+it('is one for all threads of a process, also when they make it at the same moment', async () => {
+  const path = temporaryFolder();
+  await using program = await BundledProgram.build(new URL('threads.ts', import.meta.url));
+  const settings: ThreadsSettings = { path, rounds: 10, threads: 4 };
+  const running = program.start(settings);
+  expect(await running.ended).toEqual({ code: 0, signal: null });
+  const ids = (round: number) => Array.from({ length: 4 }, (_, n) => `${round}-${n}`);
+  expect(running.lines().sort()).toEqual(Array.from({ length: 10 }, (_, round) => ids(round)).flat());
+  expect((await idsIn(join(path, '7'))).sort()).toEqual(ids(7));
+});
+
+it('is refused, with what to do, by a process with the id of one in another container', async () => {
+  const path = temporaryFolder();
+  // Only root may make containers; CI is.
+  const contained = { path, jobs: 1, isContained: true };
+  const holder = start({ ...contained, name: 'first', end: 'stay' });
+  await waitFor(() => holder.lines().includes('shared-0'), { what: 'the first to append' });
+  const second = start({ ...contained, name: 'second', end: 'close' });
+  expect(await second.ended).toEqual({ code: 1, signal: null });
+  expect(second.lines().join('\n')).toMatch(
+    /open in another container, by a process with the same id .* 1: .*folder of its own/,
+  );
+  await holder.kill();
+  expect(await idsIn(path)).toEqual(['first-0', 'shared-0']);
+});
+
 it('forgets the snapshot of a process that was killed: the file does not grow for its sake', async () => {
   const path = temporaryFolder();
   const store = new LmdbBackupStore({ path });
@@ -71,7 +98,7 @@ it('forgets the snapshot of a process that was killed: the file does not grow fo
   const holder = start({ path, name: 'holder', jobs: 0, end: 'hold' });
   await waitFor(() => holder.lines().includes('holding'), { what: 'a process to hold a snapshot' });
   const size = () => statSync(join(path, 'data.mdb')).size;
-  const churn = async (store: LmdbBackupStore) => {
+  const churn = async () => {
     for (let n = 0; n < 30; n++) {
       const jobs = Array.from({ length: 20 }, (_, i) =>
         jobRecord({ id: `${n}-${i}`, payload: `"${'x'.repeat(4000)}"` }),
@@ -81,14 +108,16 @@ it('forgets the snapshot of a process that was killed: the file does not grow fo
       await store.acknowledge(lease?.token as string, lease?.jobs.map(({ id }) => id) ?? []);
     }
   };
-  await churn(store);
+  await churn();
   const grown = size();
   expect(grown).toBeGreaterThan(3 * 1024 * 1024);
   await holder.kill();
-  await store.close();
-  const next = new LmdbBackupStore({ path });
-  await churn(next);
-  await churn(next);
+  // It is looked after every half minute.
+  const later = performance.now() + 31_000;
+  vi.spyOn(performance, 'now').mockImplementation(() => later);
+  onTestFinished(() => void vi.restoreAllMocks());
+  await churn();
+  await churn();
   expect(size()).toBe(grown);
-  await next.close();
+  await store.close();
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Committer } from '../../../src/backup/lmdb/committer.js';
 import type { Room } from '../../../src/backup/lmdb/room.js';
 import type { Tree } from '../../../src/backup/lmdb/tree.js';
@@ -18,6 +18,7 @@ function makeDisk() {
     failure: undefined as Error | undefined,
     isFull: false,
     isUsable: true,
+    looksForDead: 0,
   };
   const tree: Partial<Tree> = {
     async transaction(work) {
@@ -32,7 +33,10 @@ function makeDisk() {
       disk.kept.push(...disk.drafts);
     },
     isUsable: () => disk.isUsable,
-    forgetDeadReaders() {},
+    forgetDeadReaders() {
+      disk.looksForDead += 1;
+      throw new Error('No');
+    },
   };
   const room: Partial<Room> = { isDiskFull: () => disk.isFull };
   const committer = new Committer(tree as Tree, room as Room);
@@ -121,6 +125,20 @@ describe('a commit that fails', () => {
     expect(await rejectionOf(write('a'))).toMatchObject({ code: 'BACKUP_FAILED', fate: 'unknown' });
     expect(await rejectionOf(write('b'))).toMatchObject({ code: 'BACKUP_FAILED' });
     expect(disk.transactions).toBe(1);
+  });
+});
+
+describe('readers that died', () => {
+  it('are looked for every half minute, and do not keep a change from being made when that fails', async () => {
+    const { disk, write } = makeDisk();
+    await write('a');
+    expect(disk.looksForDead).toBe(0);
+    const later = performance.now() + 31_000;
+    vi.spyOn(performance, 'now').mockImplementation(() => later);
+    onTestFinished(() => void vi.restoreAllMocks());
+    await write('b');
+    await write('c');
+    expect(disk).toMatchObject({ looksForDead: 1, kept: ['a', 'b', 'c'] });
   });
 });
 

@@ -13,14 +13,14 @@ import {
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { formatKey } from '../../../src/backup/lmdb/keys.js';
+import { bundleKey, formatKey } from '../../../src/backup/lmdb/keys.js';
 import { seal } from '../../../src/backup/lmdb/sealed-row.js';
 import { Tree } from '../../../src/backup/lmdb/tree.js';
 import { BackupFileError, isBackupFileError, LmdbBackupStore } from '../../../src/backup/lmdb.js';
 import type { JobRecord } from '../../../src/index.js';
 import { jobRecord } from '../support/job-record.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { thrownBy } from '../support/thrown.js';
+import { rejectionOf, thrownBy } from '../support/thrown.js';
 
 const PAGE = 4096;
 const job = (n: number, payload = `"payload ${n}"`) => jobRecord({ id: `job-${n}`, payload });
@@ -125,6 +125,25 @@ describe('a damaged file', () => {
   });
 });
 
+describe('a file that is removed while it is open', () => {
+  it('takes no more jobs, which would be gone with the process, and still gives those it has', async () => {
+    const { path, data } = await makeBackup();
+    const store = new LmdbBackupStore({ path });
+    rmSync(data);
+    const error = await rejectionOf(store.append('q', [job(40)]));
+    expect(error).toMatchObject({
+      code: 'BACKUP_DAMAGED',
+      fate: 'not-delivered',
+      message: expect.stringMatching(/was removed while it was open/),
+    });
+    const lease = await store.lease('q', 100, 1000);
+    expect(lease?.jobs).toHaveLength(40);
+    await store.acknowledge(lease?.token as string, lease?.jobs.map(({ id }) => id) ?? []);
+    expect(await store.stats('q')).toMatchObject({ pending: 0 });
+    await store.close();
+  });
+});
+
 /** Stands for what is in a file; undefined when there is none. */
 function contentOf(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
@@ -133,13 +152,16 @@ function contentOf(file: string): string | undefined {
 
 describe('a damaged job', () => {
   /** Changes one letter of one payload on the disk. */
+  function damagePayload(data: string, n: number): void {
+    const find = () => readFileSync(data).indexOf(`payload ${n}\\"`);
+    expect(find()).toBeGreaterThan(0);
+    // Pages that are not in use any more may have it, too.
+    for (let at = find(); at !== -1; at = find()) overwrite(data, at, Buffer.from('PAYLOAD'));
+  }
+
   async function damageOne(): Promise<string> {
     const { path, data } = await makeBackup();
-    const at = readFileSync(data).indexOf('payload 13\\"');
-    expect(at).toBeGreaterThan(0);
-    for (let found = at; found !== -1; found = readFileSync(data).indexOf('payload 13\\"')) {
-      overwrite(data, found, Buffer.from('PAYLOAD'));
-    }
+    damagePayload(data, 13);
     return path;
   }
 
@@ -170,6 +192,45 @@ describe('a damaged job', () => {
     expect(await store.stats('q')).toMatchObject({ pending: 1, parked: 0 });
     expect(await store.admin.remove('q', ['job-13'])).toBe(1);
     await store.close();
+  });
+
+  it('does not take those with it that came together with it, also when the last of them are gone', async () => {
+    const { path, data } = await makeBackup();
+    const store = new LmdbBackupStore({ path });
+    const lease = await store.lease('q', 100, 1000);
+    await store.acknowledge(lease?.token as string, ['job-18', 'job-19']);
+    await store.close();
+    damagePayload(data, 13);
+    const next = new LmdbBackupStore({ path });
+    const { jobs } = await next.admin.list('q', 'pending', { limit: 100 });
+    const damaged = (jobs as JobRecord[]).filter(({ version }) => version !== 1);
+    expect(jobs).toHaveLength(38);
+    expect(damaged.map(({ id }) => id)).toEqual(['job-13']);
+    await next.close();
+  });
+
+  it('is not one where only what is said of those that came together is damaged', async () => {
+    const { path } = await makeBackup();
+    const key = bundleKey(0, 2);
+    const jobs = Array.from({ length: 40 }, (_, n) => job(n));
+    for (let at = 0; at < 8; at++) {
+      const tree = new Tree(path);
+      const bundle = tree.get(key) as Buffer;
+      const damaged = Buffer.from(bundle);
+      damaged.writeUInt8((bundle[at] as number) ^ 2, at);
+      tree.transactionSync(() => tree.put(key, damaged));
+      await tree.close();
+      const store = new LmdbBackupStore({ path });
+      const lease = await store.lease('q', 100, 1000);
+      expect(lease?.jobs.map(({ id, payload }) => ({ id, payload }))).toEqual(
+        jobs.map(({ id, payload }) => ({ id, payload })),
+      );
+      await store.release(lease?.token as string, lease?.jobs.map(({ id }) => id) ?? []);
+      await store.close();
+      const again = new Tree(path);
+      again.transactionSync(() => again.put(key, bundle));
+      await again.close();
+    }
   });
 
   it('shows in the list of what is pending', async () => {

@@ -1,14 +1,28 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fileSystemOf, judgeFileSystem } from '../../../src/backup/lmdb/file-system.js';
 import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
 import { jobRecord } from '../support/job-record.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+import { thrownBy } from '../support/thrown.js';
+
+/** The file system that all folders are said to be on. */
+const pretended = vi.hoisted(() => ({ type: undefined as number | undefined }));
+vi.mock('node:fs', async (importOriginal) => {
+  const fs = await importOriginal<typeof import('node:fs')>();
+  const statfsSync = (path: string) => {
+    const found = fs.statfsSync(path);
+    return { ...found, type: pretended.type ?? found.type };
+  };
+  return { ...fs, statfsSync };
+});
 
 const umask = process.umask();
 afterEach(() => {
   process.umask(umask);
+  pretended.type = undefined;
+  vi.restoreAllMocks();
 });
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
@@ -60,6 +74,29 @@ describe('the folder of LmdbBackupStore', () => {
     writeFileSync(join(path, 'notes.txt'), 'mine');
     await new LmdbBackupStore({ path }).close();
     expect(readFileSync(join(path, 'notes.txt'), 'utf8')).toBe('mine');
+  });
+});
+
+describe.runIf(process.platform === 'linux')('the folder of LmdbBackupStore on another file system', () => {
+  it('is refused on that of a network, and nothing is written to it', () => {
+    const path = temporaryFolder();
+    pretended.type = 0x6969;
+    expect(thrownBy(() => new LmdbBackupStore({ path }))).toMatchObject({
+      code: 'BACKUP_UNSUITABLE_DISK',
+      message: expect.stringMatching(/is on NFS, where LMDB does not work: .*Use a disk of this machine/),
+    });
+    expect(readdirSync(path)).toEqual([]);
+  });
+
+  it('is used with a warning on one that may lose it', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    pretended.type = 0x01021994;
+    const store = new LmdbBackupStore({ path: temporaryFolder() });
+    expect(await store.append('q', [jobRecord()])).toEqual(['added']);
+    await store.close();
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/is on tmpfs, which may lose it/), { code: 'BACKUP_RISKY_DISK' }],
+    ]);
   });
 });
 
