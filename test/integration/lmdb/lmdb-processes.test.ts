@@ -8,6 +8,7 @@ import { waitFor } from '../../support/wait-for.js';
 import { jobRecord } from '../../unit/support/job-record.js';
 import { temporaryFolder } from '../../unit/support/temporary-folder.js';
 import type { AppenderSettings } from './appender.js';
+import { mayContain } from './privileges.js';
 import type { ThreadsSettings } from './threads.js';
 
 let appender: BundledProgram;
@@ -76,20 +77,22 @@ it('is one for all threads of a process, also when they make it at the same mome
   expect((await idsIn(join(path, '7'))).sort()).toEqual(ids(7));
 });
 
-it('is refused, with what to do, by a process with the id of one in another container', async () => {
-  const path = temporaryFolder();
-  // Only root may make containers; CI is.
-  const contained = { path, jobs: 1, isContained: true };
-  const holder = start({ ...contained, name: 'first', end: 'stay' });
-  await waitFor(() => holder.lines().includes('shared-0'), { what: 'the first to append' });
-  const second = start({ ...contained, name: 'second', end: 'close' });
-  expect(await second.ended).toEqual({ code: 1, signal: null });
-  expect(second.lines().join('\n')).toMatch(
-    /open in another container, by a process with the same id .* 1: .*folder of its own/,
-  );
-  await holder.kill();
-  expect(await idsIn(path)).toEqual(['first-0', 'shared-0']);
-});
+it.runIf(mayContain)(
+  'is refused, with what to do, by a process with the id of one in another container',
+  async () => {
+    const path = temporaryFolder();
+    const contained = { path, jobs: 1, isContained: true };
+    const holder = start({ ...contained, name: 'first', end: 'stay' });
+    await waitFor(() => holder.lines().includes('shared-0'), { what: 'the first to append' });
+    const second = start({ ...contained, name: 'second', end: 'close' });
+    expect(await second.ended).toEqual({ code: 1, signal: null });
+    expect(second.lines().join('\n')).toMatch(
+      /open in another container, by a process with the same id .* 1: .*folder of its own/,
+    );
+    await holder.kill();
+    expect(await idsIn(path)).toEqual(['first-0', 'shared-0']);
+  },
+);
 
 it('forgets the snapshot of a process that was killed: the file does not grow for its sake', async () => {
   const path = temporaryFolder();
