@@ -12,10 +12,11 @@ const alias: Record<string, string> = {
 if (process.env.COCKATIEL === '4') alias.cockatiel = 'cockatiel4';
 
 // Projects of one group run together, and groups one after the other: those that count milliseconds while a server is
-// down have no company that computes. They spend five sixths of their time waiting, hence more workers than cores.
+// down have no company that computes. They spend five sixths of their time waiting, those that serve a third: hence more
+// workers than cores.
 const cores = availableParallelism();
 const computing = { groupOrder: 1, maxWorkers: cores };
-const serving = { groupOrder: 2, maxWorkers: cores };
+const serving = { groupOrder: 2, maxWorkers: cores + 1 };
 const waiting = { groupOrder: 3, maxWorkers: Math.min(2 * cores, 8) };
 
 const project = (
@@ -38,6 +39,7 @@ export default defineConfig({
       project('package', ['test/package/**/*.test.ts'], 60_000, computing),
       project('integration', ['test/integration/**/*.test.ts'], 60_000, serving),
       project('outages', ['test/outages/**/*.test.ts'], 120_000, waiting),
+      project('large', ['test/large/**/*.test.ts'], 60_000, computing),
       project('property', ['test/property/**/*.test.ts'], 300_000, computing),
       project('examples', ['test/examples/**/*.test.ts'], 60_000, serving),
     ],

@@ -53,7 +53,8 @@ async function lead(runs: number, workers: number): Promise<void> {
 /** Runs the chunks that it is given, one after the other. */
 async function work(): Promise<void> {
   process.on('message', (name: keyof typeof themes) => {
-    void checkScenarios(themes[name], { runs: CHUNK }).then(
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    void checkScenarios(themes[name], { runs: CHUNK, seed }).then(
       () => process.send?.(''),
       (error: Error) => process.send?.(`${name}: ${error.message}`),
     );
