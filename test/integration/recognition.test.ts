@@ -360,6 +360,16 @@ describe.each([
       expect(await outcomes(jobs)).toEqual(['delivered', 'delivered']);
     });
 
+    it('for the stream refuses a job that is alone, as often as it comes', async () => {
+      await server.command('SET', STREAM, 'mine');
+      const job = makeJobs(1);
+      expect(await outcomes(job)).toEqual(['wrongtype']);
+      expect(await outcomes(job)).toEqual(['wrongtype']);
+      await server.command('DEL', STREAM);
+      expect(await outcomes(job)).toEqual(['delivered']);
+      expect(await outcomes(job)).toEqual(['recognised']);
+    });
+
     it('for the epochs refuses without writing anything', async () => {
       await wrong(keys.epochs);
       isNoted = false;
