@@ -423,3 +423,25 @@ it('keeps its books when a store kept nothing, did not know, and the caller came
   expect(queue.health().totals).toMatchObject({ inherited: 0, pending: 0 });
   await expectAllDelivered(setup, 2 + 5);
 });
+
+it('parks no job that Redis took, although it refuses the job when the store did not hear of that', async () => {
+  await using setup = await setUp();
+  const { client, store, queue } = setup;
+  const maintenance = queue.isolate();
+  await enqueue(setup, 1, 'taken');
+  store.ails.set('acknowledge', 'fails');
+  maintenance.dispose();
+  await waitFor(async () => (await client.xlen(streamKey(NAME))) === 2, { what: 'the job to be laid down' });
+  await waitFor(() => (store.calls.get('acknowledge') ?? 0) > 0, { what: 'the store to be told' });
+  // From now on Redis refuses what it would have to read first.
+  await client.del(streamKey(NAME));
+  const bitmaps = await client.keys('rsq:*:seen:*');
+  for (const key of bitmaps) await client.multi().del(key).rpush(key, 'of another type').exec();
+  const toldBefore = store.calls.get('acknowledge') as number;
+  await waitFor(() => (store.calls.get('acknowledge') as number) > toldBefore + 5, {
+    what: 'the store to be told again',
+  });
+  store.ails.delete('acknowledge');
+  await waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
+  expect(queue.health().totals).toMatchObject({ delivered: 2, pending: 0, parked: 0 });
+});
