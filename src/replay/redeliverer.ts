@@ -173,7 +173,8 @@ export class Redeliverer {
     this.#stopped.abort();
     await this.#running;
     for (const loss of this.#losses) this.#listener.onEnd(loss.end());
-    return [...this.#aside, ...this.#losses.splice(0).flatMap((loss) => loss.left.reverse())];
+    const open = this.#losses.splice(0).flatMap(({ left, expired }) => [...expired, ...left.reverse()]);
+    return [...this.#aside, ...open];
   }
 
   async #run(): Promise<void> {

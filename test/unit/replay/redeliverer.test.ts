@@ -44,6 +44,10 @@ class Scene {
   readonly expired: JobRecord[] = [];
   /** Seqs of which Redis says, when it is asked, that they are there. */
   readonly kept = new Set<number>();
+  /** It says nothing. */
+  isMute = false;
+  /** How often it was asked. */
+  asked = 0;
   /** How often the store fails. */
   storeFailures = 0;
   redelivered = 0;
@@ -74,6 +78,8 @@ class Scene {
       isReady: true,
       // The canary: keys, its id, its expiry, then the place of its epoch's key and the seq of each delivery.
       send: async (args: readonly Argument[]) => {
+        this.asked += 1;
+        if (this.isMute) throw new Error('Connection is closed.');
         const [echo, , ...asked] = args.slice(3 + Number(args[2])).map(String);
         const bits = asked.filter((_, i) => i % 2 === 1).map((seq) => (this.kept.has(Number(seq)) ? 1 : 0));
         return [echo, bits.join('')];
@@ -271,6 +277,15 @@ describe('a job that is not laid down again', () => {
     });
     expect(scene.expired.map(seqOf)).toEqual([599]);
     expect(scene.batches).toEqual([]);
+  });
+
+  it('has expired, and is given back at the end where Redis could not be asked', async () => {
+    const scene = new Scene();
+    scene.isMute = true;
+    scene.redeliverer.redeliver(frozen([[job(0, { expiresAt: Date.now() - 1 }), job(1)]]));
+    await waitFor(() => scene.asked > 0, { what: 'Redis to be asked' });
+    expect((await scene.redeliverer.stop()).map(seqOf)).toEqual([0]);
+    expect(scene.expired).toEqual([]);
   });
 
   it('is set aside again and again while the store fails, which keeps no other waiting', async () => {
