@@ -22,7 +22,7 @@ const GIVE_UP_AFTER_MS = 38_000;
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
 async function demo(scenarioSeconds: number): Promise<boolean> {
-  const server = await RedisServer.start({ appendOnly: 'always' });
+  const server = await RedisServer.start();
   const redis = new Redis(server.port, server.host);
   const queue = new ResilientQueue('demo', { redis, backup: new MemoryBackupStore() });
 
