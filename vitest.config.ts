@@ -35,7 +35,8 @@ const project = (
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['test/unit/**/*.test.ts', 'test/types/**/*.test.ts'], 10_000, computing),
+      // Those of LMDB wait for the disk, which others may keep busy.
+      project('unit', ['test/unit/**/*.test.ts', 'test/types/**/*.test.ts'], 60_000, computing),
       project('package', ['test/package/**/*.test.ts'], 60_000, computing),
       project('integration', ['test/integration/**/*.test.ts'], 60_000, serving),
       project('outages', ['test/outages/**/*.test.ts'], 120_000, waiting),
