@@ -89,7 +89,9 @@ while ARGV[at] do
 end
 if not letters then return ARGV[1] .. ':' .. witness end
 for i = 1, done do letters[i] = letters[i] or 'l' end
-return { ARGV[1], tostring(witness), table.concat(letters), unpack(refusals) }
+local reply = { ARGV[1], tostring(witness), table.concat(letters) }
+for i = 1, #refusals do reply[3 + i] = refusals[i] end
+return reply
 `);
 }
 

@@ -360,6 +360,15 @@ describe.each([
       expect(await outcomes(jobs)).toEqual(['delivered', 'delivered']);
     });
 
+    it('for the stream refuses each job of the largest batch that a replay sends', async () => {
+      const jobs = makeJobs(10_000);
+      await wrong(STREAM);
+      expect(new Set(await outcomes(jobs))).toEqual(new Set(['wrongtype']));
+      await server.command('DEL', STREAM);
+      expect(new Set(await outcomes(jobs))).toEqual(new Set(['delivered']));
+      expect(await length()).toBe(10_000);
+    });
+
     it('for the stream refuses a job that is alone, as often as it comes', async () => {
       await server.command('SET', STREAM, 'mine');
       const job = makeJobs(1);
