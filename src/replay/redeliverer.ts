@@ -125,7 +125,7 @@ export class Redeliverer {
   readonly #pacing: Pacing;
   readonly #losses: Loss[] = [];
   /** Of any loss: not to be sent now. */
-  #aside: readonly JobRecord[] = [];
+  #aside: JobRecord[] = [];
   #running: Promise<void> | undefined;
   readonly #stopped = new AbortController();
 
@@ -191,7 +191,7 @@ export class Redeliverer {
       } else if (!loss || !this.#policy.isClosed || !this.#gateway.isReady || !(await this.#advance(loss))) {
         if (signal.aborted) return;
         // Redis comes first: a store that hangs keeps nothing else waiting.
-        if (this.#aside.length > 0) this.#aside = await this.#listener.onSetAside(this.#aside);
+        if (this.#aside.length > 0) this.#aside = [...(await this.#listener.onSetAside(this.#aside))];
         if (!loss && this.#aside.length === 0) return;
         await pause(this.#clock, loss ? LOOK_EVERY_MS : STORE_EVERY_MS, { background: true, signal });
       }
@@ -247,7 +247,7 @@ export class Redeliverer {
       else again.push(job);
     });
     loss.left.push(...again.reverse());
-    this.#aside = [...this.#aside, ...refused];
+    this.#aside.push(...refused);
     return again.length === 0;
   }
 
@@ -273,7 +273,6 @@ export class Redeliverer {
   /** Takes out the next batch. What may not be sent is set aside. */
   #cut({ left, expired }: Loss): JobRecord[] {
     const jobs: JobRecord[] = [];
-    const setAside: JobRecord[] = [];
     const now = this.#clock.now();
     let bytes = 0;
     for (let job = left.at(-1); job && jobs.length < this.#pacing.jobs; job = left.at(-1)) {
@@ -286,11 +285,10 @@ export class Redeliverer {
       } else if (action === 'drop') {
         expired.push(job);
       } else {
-        setAside.push(job);
+        this.#aside.push(job);
       }
       left.pop();
     }
-    this.#aside = [...this.#aside, ...setAside];
     return jobs;
   }
 }

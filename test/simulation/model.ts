@@ -1,5 +1,11 @@
 import { isResilientQueueError, type JobRecord, type ParkedJob, streamKey } from '../../src/index.js';
-import { type Call, QUEUE, type Seen, type SimulatedProcess } from './simulated-process.js';
+import {
+  type Acknowledged,
+  type Call,
+  QUEUE,
+  type Seen,
+  type SimulatedProcess,
+} from './simulated-process.js';
 import { callOf } from './simulated-site.js';
 import type { World } from './world.js';
 
@@ -108,8 +114,8 @@ function isLostBeyondHelp(world: World, calls: readonly Call[]): boolean {
   if (lossWindow === false) return true;
   const windowMs = lossWindow?.ms ?? 30_000;
   const helpers = told.filter(
-    ({ at, process, isRemembered }) =>
-      isRemembered && process.state === 'running' && loss.at - at <= windowMs,
+    ({ at, process, isRemembered, givenUpAt }) =>
+      isRemembered && process.state === 'running' && loss.at - at <= windowMs && givenUpAt > loss.at,
   );
   if (helpers.length === 0) return true;
   // The helper remembers too little, or was told not to help: then it has to say so. It does not find out about a job that
@@ -134,7 +140,11 @@ function toldOf(world: World, calls: readonly Call[]) {
         call.settledAt === at && !isResilientQueueError(call.outcome) && call.outcome?.outcome === 'enqueued';
       // What another delivery of the same id laid down is not this one's to lay down again.
       const isRemembered = outcome !== 'duplicate' && (tookMs < attemptTimeoutMs || isWaitedFor);
-      return [{ at, process, outcome, isRemembered }];
+      // Sent again after an earlier loss, it may be found to be another delivery's by then.
+      const isGivenUp = (later: Acknowledged) =>
+        later.call === number && later.at > at && later.outcome === 'duplicate';
+      const givenUpAt = process.acknowledged.find(isGivenUp)?.at ?? Number.POSITIVE_INFINITY;
+      return [{ at, process, outcome, isRemembered, givenUpAt }];
     }),
   );
 }
