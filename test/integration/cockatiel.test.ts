@@ -119,4 +119,21 @@ describe.each(majors)('of cockatiel $major', (its) => {
     expect(performance.now() - sentAt).toBeGreaterThanOrEqual(195);
     expect(await idsInRedis()).toEqual([first.id, (await receipt).id]);
   });
+
+  it('a backoff longer than the deadline does not keep a caller waiting', async () => {
+    const { queue, idsInRedis } = open({
+      breaker: { failures: 100 },
+      retry: { attempts: 1, backoff: new its.ConstantBackoff(20_000) },
+      deadlineMs: 300,
+    });
+    const first = await queue.enqueue('job', {});
+    const { heal } = await refuseWrites();
+    const sentAt = performance.now();
+    const receipt = await queue.enqueue('job', {});
+    expect(receipt.outcome).toBe('backed-up');
+    expect(performance.now() - sentAt).toBeLessThan(10_000);
+    await heal();
+    await queue.replay();
+    expect(await idsInRedis()).toEqual([first.id, receipt.id]);
+  });
 });
