@@ -1,4 +1,5 @@
 import { RedisServer } from '../../test/support/redis-server.js';
+import { bareScript } from '../contestants/bare-script.js';
 import { bullmq } from '../contestants/bullmq.js';
 import type { Contestant } from '../contestants/contestant.js';
 import { rawIoredis } from '../contestants/raw-ioredis.js';
@@ -28,8 +29,9 @@ export async function run(settings: Settings): Promise<PartResult> {
   const rawNode = await rawNodeRedis(port);
   const ours = await queueOverIoredis(port);
   const oursOverNode = await queueOverNodeRedis(port);
+  const bare = await bareScript(port);
   const bull = await bullmq(port);
-  const contestants = [raw, auto, rawNode, ours, oursOverNode, bull];
+  const contestants = [raw, auto, rawNode, bare, ours, oursOverNode, bull];
 
   const durationMs = size(settings, 1000, 60);
   const samples = new Map<Callers, Map<Contestant, Sample[]>>();

@@ -60,7 +60,7 @@ export interface RecognitionContext {
   /** The delivery id that Redis should still know. */
   readonly witness: string | undefined;
   /** Which epochs need no note; undefined: all are noted. */
-  readonly notes?: EpochNotes | undefined;
+  readonly notes?: Pick<EpochNotes, 'isFresh' | 'noted'> | undefined;
 }
 
 /** Delivers `jobs` through recognition, in one script. Rejects as the client does, and with {@link ReplyMismatchError}. */

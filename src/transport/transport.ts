@@ -30,7 +30,7 @@ export interface DeliveryContext {
   /** The delivery id that Redis should still know, read before anything is written. */
   readonly witness: string | undefined;
   /** Which epochs Redis has noted lately; undefined where that is not known. */
-  readonly notes?: EpochNotes | undefined;
+  readonly notes?: Pick<EpochNotes, 'isFresh' | 'noted'> | undefined;
 }
 
 /**
