@@ -2,7 +2,7 @@ import type { Clock } from '../clock/clock.js';
 import type { JobRecord } from '../job/job-record.js';
 import { EpochNotes } from '../recognition/epoch-notes.js';
 import { openEpoch } from '../recognition/epochs.js';
-import type { LossWindow } from '../recognition/loss-window.js';
+import { type LossWindow, witnessAmong } from '../recognition/loss-window.js';
 import { type QueueKeys, queueKeys } from '../recognition/queue-keys.js';
 import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
@@ -113,11 +113,12 @@ export class RedisGateway {
       };
       const timeout = this.#timeouts.start(startedAt, timeoutMs, () => fail(noAnswerWithin(timeoutMs)));
       const answered = (answer: Delivery) => {
-        const delivery = cuts === this.#cuts ? answer : withDoubts(answer);
+        const isStraight = cuts === this.#cuts;
+        const delivery = isStraight ? answer : withDoubts(answer);
         const now = this.#clock.monotonicMs();
         if (!this.#timeouts.end(timeout)) {
           // That something is missing is as true as ever; that it is there, a primary can say that was demoted meanwhile.
-          if (delivery.witness === 'lost' && this.#window?.judge(witness, delivery)) this.#foundLoss();
+          if (delivery.witness === 'lost' && this.#window?.judge(witness, 'lost', false)) this.#foundLoss();
           onLate?.(delivery);
           return;
         }
@@ -129,9 +130,12 @@ export class RedisGateway {
         } else if (delivery.outcomes.includes('recognised')) {
           this.#sight.writable = true;
         }
-        // In this order: these jobs were executed after whatever was lost.
-        if (this.#window?.judge(witness, delivery)) this.#foundLoss();
-        this.#window?.acknowledged(jobs, delivery.outcomes, now);
+        if (this.#window) {
+          const heir = isStraight ? witnessAmong(jobs, delivery.outcomes) : -1;
+          // In this order: these jobs were executed after whatever was lost.
+          if (this.#window.judge(witness, delivery.witness, heir !== -1)) this.#foundLoss();
+          this.#window.acknowledged(jobs, delivery.outcomes, now, heir);
+        }
         resolve(delivery);
       };
       const refused = (error: unknown) => {
@@ -145,9 +149,9 @@ export class RedisGateway {
     });
   }
 
-  /** Jobs of a late answer that nobody but Redis has. */
+  /** Jobs of a late answer that nobody but Redis has. They may have been sent again in the meantime. */
   remember(jobs: readonly JobRecord[], outcomes: readonly DeliveryOutcome[]): void {
-    this.#window?.acknowledged(jobs, outcomes, this.#clock.monotonicMs());
+    this.#window?.acknowledged(jobs, outcomes, this.#clock.monotonicMs(), -1);
   }
 
   /** Writes the canary: resolves when Redis takes writes. An answer after `timeoutMs` is told to `onLate`. */

@@ -167,7 +167,8 @@ export class Dispatcher {
       job.phase = 'sending';
       job.unanswered += 1;
       job.lastAttemptAt = now;
-      records[i] = job.record;
+      // An attempt before this one may still be executed.
+      records[i] = job.unanswered > 1 ? { ...job.record, fate: 'unknown' } : job.record;
     }
     const late = (delivery: Delivery) => {
       // Those that still wait are told so; the others are with the backup, and replay will find them laid down.

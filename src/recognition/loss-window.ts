@@ -3,8 +3,8 @@ import type { Delivery, DeliveryOutcome } from './recognise.js';
 
 /** More than this pile up only where the server refuses to tell about them. */
 const MAX_WITNESSES = 256;
-/** One canary asks for so many recognised deliveries, and a few more. */
-const MAX_RECOGNISED = 4096;
+/** One canary asks for so many deliveries without a witness, and then for one of each batch: twice as many at most. */
+const MAX_UNWITNESSED = 4096;
 /** The margin between the last moment at which a delivery is sent again and the one at which Redis may forget it. */
 const HOUR_MS = 3_600_000;
 
@@ -98,10 +98,12 @@ export interface AcknowledgedBatch {
   readonly at: number;
 }
 
-/** A batch of which Redis laid nothing down, because all of it was there. */
-interface Recognised {
+/** A batch that has no witness. */
+interface Unwitnessed {
   readonly position: number;
   readonly deliveries: readonly string[];
+  /** When it was acknowledged, monotonic ms. */
+  readonly at: number;
 }
 
 /**
@@ -113,8 +115,9 @@ interface Recognised {
  *    down, the batch's own witness stands for both from then on. Otherwise (no answer, nothing laid down) the next batch carries
  *    it. So when anything is gone, there is a witness that is gone, and it is asked for: no acknowledgement that comes after
  *    a loss can hide it.
- * 3. A batch that was only recognised has no witness: nobody knows when its jobs were executed. A canary asks for each of
- *    them, and for every witness.
+ * 3. An attempt that had no answer may be executed at any time, also after a loss: it would lay the witness down again and
+ *    hide what is missing. So only a job that was sent once is a witness, see {@link witnessAmong}. Of a batch that has none,
+ *    such as one that was only recognised, a canary asks for each job, and for every witness.
  * 4. When all that a canary asked for is there, so is all that was acknowledged before it was sent. Of that, what was
  *    acknowledged `ms` before is forgotten: nothing leaves by age, in an outage say, that was not seen to be kept.
  * 5. What is missing says that the server behind the connection has lost writes: all is handed out, and the window starts anew.
@@ -136,9 +139,9 @@ export class LossWindow {
   #lost = '';
   /** Those that no other stands for yet, oldest first. */
   #witnesses: Witness[] = [];
-  /** Batches that were only recognised and that no witness stands for yet, oldest first. */
-  #recognised: Recognised[] = [];
-  #recognisedJobs = 0;
+  /** Batches that have no witness and that no later one stands for yet, oldest first. */
+  #unwitnessed: Unwitnessed[] = [];
+  #unwitnessedJobs = 0;
   /** Of the last loss. */
   #relaid = new Relaid(new Set());
 
@@ -168,8 +171,11 @@ export class LossWindow {
     if (witness) witness.isCarried = false;
   }
 
-  /** Takes in the answer to the batch that carried `witness`. True: the server has lost writes. */
-  judge(witness: Witness | undefined, { witness: verdict, outcomes }: Delivery): boolean {
+  /**
+   * Takes in the answer to the batch that carried `witness`. `hasHeir`: the batch has a witness of its own. True: the server
+   * has lost writes.
+   */
+  judge(witness: Witness | undefined, verdict: Delivery['witness'], hasHeir: boolean): boolean {
     if (witness === undefined) return false;
     witness.isCarried = false;
     if (witness.generation !== this.#generation) return false;
@@ -177,7 +183,7 @@ export class LossWindow {
       this.#lost = witness.delivery;
       return true;
     }
-    if (verdict === 'kept' && outcomes.includes('delivered')) {
+    if (verdict === 'kept' && hasHeir) {
       const place = this.#witnesses.indexOf(witness);
       if (place !== -1) this.#witnesses.splice(place, 1);
     }
@@ -189,7 +195,7 @@ export class LossWindow {
     this.#forgetUnrecognisable(now);
     const asked = [
       ...this.#witnesses.map(({ delivery, position }) => ({ delivery, position })),
-      ...this.#recognised.flatMap(({ deliveries, position }) =>
+      ...this.#unwitnessed.flatMap(({ deliveries, position }) =>
         deliveries.map((delivery) => ({ delivery, position })),
       ),
     ].sort((one, other) => one.position - other.position);
@@ -216,18 +222,29 @@ export class LossWindow {
     if (positions.some((_, i) => verdicts[i] !== 'kept')) return false;
     // All was there at once, so from now on the last witness stands for those before it.
     this.#witnesses = this.#witnesses.filter((witness) => witness.position >= lastWitness);
-    this.#recognised = this.#recognised.filter((batch) => batch.position >= lastWitness);
-    this.#recognisedJobs = this.#recognised.reduce((sum, { deliveries }) => sum + deliveries.length, 0);
-    for (;;) {
-      const first = this.#ring[this.#head];
-      if (first === undefined || first.position > position || first.at > sentAt - this.#options.ms) break;
+    const forgetTo = sentAt - this.#options.ms;
+    for (
+      let first = this.#ring[this.#head];
+      first !== undefined && first.position <= position && first.at <= forgetTo;
+      first = this.#ring[this.#head]
+    ) {
       this.#forgetFirst(first);
     }
+    // What the window has no room for is still asked for: that it is missing has to be said.
+    this.#unwitnessed = this.#unwitnessed.filter(
+      (batch) => batch.position >= lastWitness && !(batch.position <= position && batch.at <= forgetTo),
+    );
+    this.#unwitnessedJobs = this.#unwitnessed.reduce((sum, { deliveries }) => sum + deliveries.length, 0);
     return false;
   }
 
-  /** Redis acknowledged a batch. */
-  acknowledged(jobs: readonly JobRecord[], outcomes: readonly DeliveryOutcome[], now: number): void {
+  /** Redis acknowledged a batch. `heir` says which of it is its witness; -1: none. */
+  acknowledged(
+    jobs: readonly JobRecord[],
+    outcomes: readonly DeliveryOutcome[],
+    now: number,
+    heir: number,
+  ): void {
     const known = laidDown(jobs, outcomes);
     if (known.length === 0) return;
     if (this.#relaid.isOn) {
@@ -236,8 +253,7 @@ export class LossWindow {
       });
     }
     this.#position += 1;
-    const newest = outcomes.lastIndexOf('delivered');
-    if (newest !== -1) this.#addWitness((jobs[newest] as JobRecord).delivery, now);
+    if (heir !== -1) this.#addWitness((jobs[heir] as JobRecord).delivery, now);
     let bytes = 0;
     let from = known.length;
     for (; from > 0 && known.length - from < this.#options.jobs; from--) {
@@ -247,8 +263,8 @@ export class LossWindow {
     }
     if (from > 0) this.#hasOlder = true;
     const kept = from > 0 ? known.slice(from) : known;
+    if (heir === -1) this.#addUnwitnessed(kept.length > 0 ? kept : known.slice(-1), now);
     if (kept.length === 0) return;
-    if (newest === -1) this.#addRecognised(kept);
     this.#ring.push({ position: this.#position, jobs: kept, bytes, at: now });
     this.#jobs += kept.length;
     this.#bytes += bytes;
@@ -274,8 +290,8 @@ export class LossWindow {
     this.#jobs = 0;
     this.#bytes = 0;
     this.#witnesses = [];
-    this.#recognised = [];
-    this.#recognisedJobs = 0;
+    this.#unwitnessed = [];
+    this.#unwitnessedJobs = 0;
     return { batches, jobs, hasOlder: this.#hasOlder, lostOlder, relaid: this.#relaid };
   }
 
@@ -285,37 +301,50 @@ export class LossWindow {
     if (this.#witnesses.length > MAX_WITNESSES) this.#witnesses.shift();
   }
 
-  #addRecognised(jobs: readonly JobRecord[]): void {
+  #addUnwitnessed(jobs: readonly JobRecord[], at: number): void {
     // Beyond the limit one of them stands for all: they were most likely executed together.
-    const asked = this.#recognisedJobs + jobs.length > MAX_RECOGNISED ? jobs.slice(-1) : jobs;
+    const asked = this.#unwitnessedJobs + jobs.length > MAX_UNWITNESSED ? jobs.slice(-1) : jobs;
     const deliveries = asked.map(({ delivery }) => delivery);
-    this.#recognised.push({ position: this.#position, deliveries });
-    this.#recognisedJobs += deliveries.length;
+    this.#unwitnessed.push({ position: this.#position, deliveries, at });
+    this.#unwitnessedJobs += deliveries.length;
+    if (this.#unwitnessedJobs > 2 * MAX_UNWITNESSED) this.#forgetUnwitnessed();
+  }
+
+  #forgetUnwitnessed(): void {
+    this.#unwitnessedJobs -= this.#unwitnessed.shift()?.deliveries.length ?? 0;
   }
 
   #forgetUnrecognisable(now: number): void {
     const oldest = now - this.#recognisedMs;
     while ((this.#witnesses[0]?.at ?? now) < oldest) this.#witnesses.shift();
+    while ((this.#unwitnessed[0]?.at ?? now) < oldest) this.#forgetUnwitnessed();
     for (let first = this.#ring[this.#head]; first && first.at < oldest; first = this.#ring[this.#head]) {
       this.#forgetFirst(first);
     }
   }
 
-  #forgetFirst({ position, jobs, bytes }: AcknowledgedBatch): void {
+  #forgetFirst({ jobs, bytes }: AcknowledgedBatch): void {
     this.#hasOlder = true;
     this.#jobs -= jobs.length;
     this.#bytes -= bytes;
-    const recognised = this.#recognised[0];
-    if (recognised?.position === position) {
-      this.#recognised.shift();
-      this.#recognisedJobs -= recognised.deliveries.length;
-    }
     this.#ring[this.#head++] = undefined as never;
     if (this.#head > 1024 && this.#head * 2 > this.#ring.length) {
       this.#ring = this.#ring.slice(this.#head);
       this.#head = 0;
     }
   }
+}
+
+/**
+ * Which job of a batch may be its witness: the last that was laid down and of which no other attempt may still be executed;
+ * -1: none.
+ */
+export function witnessAmong(jobs: readonly JobRecord[], outcomes: readonly DeliveryOutcome[]): number {
+  for (let i = jobs.length - 1; i >= 0; i--) {
+    const { fate, lastAttemptAt } = jobs[i] as JobRecord;
+    if (outcomes[i] === 'delivered' && fate !== 'unknown' && lastAttemptAt === undefined) return i;
+  }
+  return -1;
 }
 
 /** The jobs that Redis has by this answer. Another delivery's job of the same id is not ours to lay down again. */

@@ -242,3 +242,16 @@ test('takes no job for expired that it has delivered, although the store did not
   await keepsEveryPromise(scenario);
   expect(await recount(scenario)).not.toContain('event dropped');
 });
+
+test('finds a loss although an attempt that was given up lays the witness down again', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    actions: [
+      { do: 'rollback', inFlight: 'strays', strayMs: 94 },
+      { do: 'network', by: 0, verdicts: [{ kind: 'sent twice', afterMs: 92, againMs: 100 }] },
+      { do: 'enqueue', by: 0, jobs: [{ id: 0 }] },
+      { do: 'wait', ms: 0 },
+      { do: 'enqueue', by: 0, jobs: [{ again: 0 }] },
+    ],
+  });
+});

@@ -118,13 +118,11 @@ function isLostBeyondHelp(world: World, calls: readonly Call[]): boolean {
       isRemembered && process.state === 'running' && loss.at - at <= windowMs && givenUpAt > loss.at,
   );
   if (helpers.length === 0) return true;
-  // The helper remembers too little, or was told not to help: then it has to say so. It does not find out about a job that
-  // was only recognised before it is forgotten.
+  // The helper remembers too little, or was told not to help: then it has to say so.
   const isReport = lossWindow?.onLoss === 'report';
   if (!isReport && lossWindow?.jobs === undefined) return false;
-  return helpers.every(
-    ({ process, outcome }) =>
-      outcome === 'recognised' || losses(process).some(({ event }) => isReport || event.windowExceeded),
+  return helpers.every(({ process }) =>
+    losses(process).some(({ event }) => isReport || event.windowExceeded),
   );
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JobRecord, LossWindowOptions } from '../../../src/index.js';
-import { LossWindow, type Witness } from '../../../src/recognition/loss-window.js';
+import { LossWindow, type Witness, witnessAmong } from '../../../src/recognition/loss-window.js';
 import type { Delivery, DeliveryOutcome } from '../../../src/recognition/recognise.js';
 import { jobRecord } from '../support/job-record.js';
 
@@ -16,14 +16,24 @@ const answer = (witness: Delivery['witness'], outcome: DeliveryOutcome = 'delive
   witness,
   outcomes: [outcome],
 });
+const judge = (window: LossWindow, witness: Witness | undefined, delivery: Delivery) =>
+  window.judge(witness, delivery.witness, delivery.outcomes.includes('delivered'));
+const acknowledge = (
+  window: LossWindow,
+  jobs: readonly JobRecord[],
+  outcomes: readonly DeliveryOutcome[],
+  now: number,
+) => window.acknowledged(jobs, outcomes, now, witnessAmong(jobs, outcomes));
 const delivered = (window: LossWindow, seqs: readonly number[], now: number) =>
-  window.acknowledged(
+  acknowledge(
+    window,
     seqs.map((seq) => job(seq)),
     outcomes(seqs.length, 'delivered'),
     now,
   );
 const recognised = (window: LossWindow, seqs: readonly number[], now: number) =>
-  window.acknowledged(
+  acknowledge(
+    window,
     seqs.map((seq) => job(seq)),
     outcomes(seqs.length, 'recognised'),
     now,
@@ -46,10 +56,25 @@ describe('a witness', () => {
     expect(seqOf(window.witness(1))).toBe(2);
   });
 
+  it('is none of the jobs that may be laid down once more by an attempt without an answer', () => {
+    const window = open();
+    acknowledge(window, [job(0), job(1, { fate: 'unknown' })], outcomes(2, 'delivered'), 0);
+    expect(seqOf(window.witness(0))).toBe(0);
+    acknowledge(
+      window,
+      [job(2, { fate: 'unknown' }), job(3, { lastAttemptAt: 1 })],
+      outcomes(2, 'delivered'),
+      0,
+    );
+    expect(window.witness(0)).toBeUndefined();
+    expect(window.rollCall(0)?.deliveries.map((delivery) => seqOf({ delivery }))).toEqual([0, 2, 3]);
+  });
+
   it('is none of the jobs that were refused, recognised or another’s duplicate', () => {
     const window = open();
     const rejected = { rejected: new Error('WRONGTYPE') };
-    window.acknowledged(
+    acknowledge(
+      window,
       [0, 1, 2, 3, 4].map((seq) => job(seq)),
       ['delivered', 'delivered', 'recognised', 'duplicate', rejected],
       0,
@@ -60,7 +85,7 @@ describe('a witness', () => {
 
   it('is not there when nothing was laid down', () => {
     const window = open();
-    window.acknowledged([job(0), job(1)], ['duplicate', { rejected: new Error('NOPERM') }], 0);
+    acknowledge(window, [job(0), job(1)], ['duplicate', { rejected: new Error('NOPERM') }], 0);
     expect(window.isEmpty).toBe(true);
     expect(window.witness(1)).toBeUndefined();
   });
@@ -72,7 +97,7 @@ describe('a witness', () => {
     delivered(window, [1], 0);
     const witness = window.witness(1);
     expect(seqOf(witness)).toBe(0);
-    expect(window.judge(witness, answer('lost'))).toBe(true);
+    expect(judge(window, witness, answer('lost'))).toBe(true);
   });
 
   it('is carried by one batch at a time, and each by one', () => {
@@ -85,16 +110,16 @@ describe('a witness', () => {
     const window = open();
     delivered(window, [0], 0);
     const witness = window.witness(1);
-    expect(window.judge(witness, answer('kept'))).toBe(false);
+    expect(judge(window, witness, answer('kept'))).toBe(false);
     delivered(window, [1], 1);
     expect([seqOf(window.witness(2)), window.witness(2)]).toEqual([1, undefined]);
   });
 
   it.each<[string, (window: LossWindow, witness: Witness | undefined) => unknown]>([
     ['was not answered', (window, witness) => window.unanswered(witness)],
-    ['laid nothing down', (window, witness) => window.judge(witness, answer('kept', 'recognised'))],
-    ['was a duplicate', (window, witness) => window.judge(witness, answer('kept', 'duplicate'))],
-    ['could not read it', (window, witness) => window.judge(witness, answer(undefined))],
+    ['laid nothing down', (window, witness) => judge(window, witness, answer('kept', 'recognised'))],
+    ['was a duplicate', (window, witness) => judge(window, witness, answer('kept', 'duplicate'))],
+    ['could not read it', (window, witness) => judge(window, witness, answer(undefined))],
   ])('is asked for again when what carried it %s', (_, end) => {
     const window = open();
     delivered(window, [0], 0);
@@ -109,9 +134,9 @@ describe('a witness', () => {
     delivered(window, [0], 0);
     delivered(window, [1], 0);
     const [first, second] = [window.witness(1), window.witness(1)];
-    expect(window.judge(first, answer('lost'))).toBe(true);
+    expect(judge(window, first, answer('lost'))).toBe(true);
     window.freeze();
-    expect(window.judge(second, answer('lost'))).toBe(false);
+    expect(judge(window, second, answer('lost'))).toBe(false);
     window.unanswered(second);
     delivered(window, [2], 2);
     expect(seqOf(window.witness(3))).toBe(2);
@@ -122,7 +147,7 @@ describe('a witness', () => {
     for (let seq = 0; seq < 10_000; seq++) {
       const witness = window.witness(seq);
       delivered(window, [seq], seq);
-      window.judge(witness, answer(undefined));
+      judge(window, witness, answer(undefined));
     }
     expect(window.rollCall(10_000)?.deliveries.length).toBeLessThan(300);
     expect(window.freeze()).toMatchObject({ jobs: 10_000, hasOlder: false });
@@ -158,7 +183,7 @@ describe('a canary', () => {
     expect(ask(window, 2)).toBe(false);
     window.unanswered(witness);
     expect(asked(window, 3)).toEqual([1]);
-    expect(window.judge(witness, answer('lost'))).toBe(true);
+    expect(judge(window, witness, answer('lost'))).toBe(true);
   });
 
   it('asks for each job that was only recognised: nobody knows when those were laid down', () => {
@@ -218,11 +243,29 @@ describe('a canary', () => {
     expect(new Set(deliveries.map((delivery) => Math.floor(seqOf({ delivery }) / 256))).size).toBe(100);
   });
 
-  it('no longer asks for recognised jobs that are not remembered', () => {
+  it('asks for recognised jobs that it has no room for: their loss has to be told', () => {
     const window = open({ jobs: 2 });
     recognised(window, [0, 1], 0);
     recognised(window, [2, 3], 0);
-    expect(asked(window, 1)).toEqual([2, 3]);
+    expect(asked(window, 1)).toEqual([0, 1, 2, 3]);
+    expect(ask(window, 1, 'lost')).toBe(true);
+    expect(window.freeze()).toMatchObject({ jobs: 2, lostOlder: true });
+  });
+
+  it('no longer asks for recognised jobs that were seen to be kept and are too old to be remembered', () => {
+    const window = open({ ms: 1000 });
+    recognised(window, [0], 0);
+    recognised(window, [1], 500);
+    ask(window, 1200, 'kept');
+    expect(asked(window, 1200)).toEqual([1]);
+  });
+
+  it('keeps a bounded number of batches in mind, however many there are', () => {
+    const window = open({ jobs: 2 });
+    for (let seq = 0; seq < 10_000; seq++) recognised(window, [seq], 0);
+    const deliveries = window.rollCall(1)?.deliveries ?? [];
+    expect(deliveries.length).toBeLessThan(8300);
+    expect(seqOf({ delivery: deliveries.at(-1) as string })).toBe(9999);
   });
 });
 
@@ -262,9 +305,9 @@ describe('what is remembered', () => {
     delivered(window, [0], 0);
     delivered(window, [1], 0);
     const older = window.witness(1);
-    window.judge(window.witness(5000), answer('kept'));
+    judge(window, window.witness(5000), answer('kept'));
     window.unanswered(older);
-    expect(window.judge(window.witness(5001), answer('lost'))).toBe(true);
+    expect(judge(window, window.witness(5001), answer('lost'))).toBe(true);
     expect(window.freeze()).toMatchObject({ jobs: 2, lostOlder: false });
   });
 
@@ -306,13 +349,13 @@ describe('what is remembered', () => {
   it('is at most so many bytes', () => {
     const window = open({ bytes: 100 });
     const large = (seq: number) => job(seq, { payload: 'x'.repeat(40), name: 'n' });
-    for (const seq of [0, 1]) window.acknowledged([large(seq)], ['delivered'], 0);
+    for (const seq of [0, 1]) acknowledge(window, [large(seq)], ['delivered'], 0);
     expect(frozenSeqs(window)).toEqual([0, 1]);
-    for (const seq of [0, 1, 2]) window.acknowledged([large(seq)], ['delivered'], 0);
+    for (const seq of [0, 1, 2]) acknowledge(window, [large(seq)], ['delivered'], 0);
     expect(frozenSeqs(window)).toEqual([1, 2]);
-    window.acknowledged([large(3), large(4), large(5)], outcomes(3, 'delivered'), 0);
+    acknowledge(window, [large(3), large(4), large(5)], outcomes(3, 'delivered'), 0);
     expect(frozenSeqs(window)).toEqual([4, 5]);
-    window.acknowledged([job(6, { payload: 'x'.repeat(200) })], ['delivered'], 0);
+    acknowledge(window, [job(6, { payload: 'x'.repeat(200) })], ['delivered'], 0);
     expect(window.isEmpty).toBe(true);
     expect(seqOf(window.witness(1))).toBe(6);
   });
@@ -351,7 +394,7 @@ describe('what is remembered', () => {
     const window = open({ jobs: 1 });
     delivered(window, [0], 0);
     delivered(window, [1], 0);
-    expect(window.judge(window.witness(1), answer('lost'))).toBe(true);
+    expect(judge(window, window.witness(1), answer('lost'))).toBe(true);
     expect(window.freeze()).toMatchObject({ jobs: 1, hasOlder: true, lostOlder: true });
 
     delivered(window, [2], 0);
@@ -370,6 +413,7 @@ type Step =
   | { readonly do: 'execute'; readonly commands: number }
   | { readonly do: 'answer'; readonly commands: number }
   | { readonly do: 'cut' }
+  | { readonly do: 'straggle'; readonly commands: number }
   | { readonly do: 'lose'; readonly commands: number }
   | { readonly do: 'wait'; readonly ms: number };
 
@@ -390,6 +434,10 @@ const steps = fc.array(
       arbitrary: fc.record({ do: fc.constant('answer'), commands: fc.integer({ min: 1, max: 4 }) }),
     },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('cut') }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('straggle'), commands: fc.integer({ min: 1, max: 3 }) }),
+    },
     {
       weight: 2,
       arbitrary: fc.record({ do: fc.constant('lose'), commands: fc.integer({ min: 1, max: 5 }) }),
@@ -416,6 +464,8 @@ class Course {
   #line: Command[] = [];
   /** Without an answer. */
   #unknown: JobRecord[] = [];
+  /** Given up, and still to be executed. */
+  readonly #astray: Command[] = [];
   readonly #acknowledgedAt = new Map<string, number>();
   /** Acknowledged, lost within the window, and not handed out since. */
   readonly missing = new Set<string>();
@@ -457,10 +507,14 @@ class Course {
           this.#answer(this.#line.shift() as Command);
         break;
       case 'cut':
-        for (const { jobs, witness } of this.#line.splice(0)) {
-          this.#window.unanswered(witness);
-          this.#unknown.push(...jobs);
+        for (const command of this.#line.splice(0)) {
+          this.#window.unanswered(command.witness);
+          this.#unknown.push(...command.jobs.map((sent) => ({ ...sent, fate: 'unknown' as const })));
+          if (!command.reply) this.#astray.push(command);
         }
+        break;
+      case 'straggle':
+        for (const command of this.#astray.splice(0, step.commands)) this.#execute(command);
         break;
       case 'lose':
         for (const delivery of this.#held.splice(Math.max(0, this.#held.length - step.commands))) {
@@ -487,6 +541,7 @@ class Course {
       outcomes: command.jobs.map(({ delivery }) => {
         if (this.#held.includes(delivery)) return 'recognised';
         this.#held.push(delivery);
+        this.missing.delete(delivery);
         return 'delivered';
       }),
     };
@@ -497,9 +552,9 @@ class Course {
     const isLost =
       jobs.length === 0
         ? this.#window.judgeAll(rollCall, verdicts)
-        : this.#window.judge(witness, reply as Delivery);
+        : this.#window.judge(witness, reply?.witness, witnessAmong(jobs, outcomes) !== -1);
     if (isLost) this.#handOut();
-    this.#window.acknowledged(jobs, outcomes, this.#now);
+    acknowledge(this.#window, jobs, outcomes, this.#now);
     for (const { delivery } of jobs) {
       this.#acknowledgedAt.set(delivery, this.#now);
       // It was acknowledged by a server that has lost it by now.
@@ -512,7 +567,7 @@ class Course {
       for (const lost of jobs) {
         this.missing.delete(lost.delivery);
         this.#acknowledgedAt.delete(lost.delivery);
-        this.#unknown.push(lost);
+        this.#unknown.push({ ...lost, fate: 'unknown' });
       }
     }
   }
