@@ -121,6 +121,8 @@ export class Replayer {
   #strayLeaseSince: number | undefined = undefined;
   /** Calls of `lease()` that were given up: one that takes effect late holds jobs that nobody works off. */
   #hungLeases = 0;
+  /** In order: until when a call may take effect that a predecessor made before it died. Monotonic ms. */
+  #strayCallsUntil = 0;
   /** In order: a job that was refused often, while the one behind it shows whether Redis takes others. */
   #heldBack: Refused | undefined = undefined;
   readonly #pacing: Pacing;
@@ -154,7 +156,10 @@ export class Replayer {
     this.#clock = clock;
     this.#listener = listener;
     this.#options = options;
-    if (options.ordered) this.#strayLeaseSince = clock.monotonicMs();
+    if (options.ordered) {
+      this.#strayLeaseSince = clock.monotonicMs();
+      this.#strayCallsUntil = this.#strayLeaseSince + options.leaseMs;
+    }
     this.#pacing = new Pacing(options.batchSize, options.attemptTimeoutMs / 2);
   }
 
@@ -312,8 +317,8 @@ export class Replayer {
         }
         const lease = await this.#lease();
         if (!lease) return;
-        // A call that hung may have taken older jobs between the last two.
-        if (this.#hungLeases > 0 && !(await this.#isAlone(lease.jobs.length))) {
+        // A call that hung, or was a predecessor's, may have taken older jobs between the last two.
+        if (this.#mayLeaseStray && !(await this.#isAlone(lease.jobs.length))) {
           await this.#release(lease.token, lease.jobs);
           continue;
         }
@@ -344,7 +349,7 @@ export class Replayer {
    */
   async #isAlone(own: number): Promise<boolean> {
     if (!this.#options.ordered) return true;
-    if (this.#strayLeaseSince === undefined && this.#hungLeases === 0) return true;
+    if (this.#strayLeaseSince === undefined && !this.#mayLeaseStray) return true;
     const { leased } = await this.#call(this.#store.stats(this.#queue));
     const now = this.#clock.monotonicMs();
     if (leased <= own) {
@@ -353,6 +358,11 @@ export class Replayer {
     }
     this.#strayLeaseSince ??= now;
     return now - this.#strayLeaseSince > this.#options.leaseMs;
+  }
+
+  /** A lease may still be taken that nobody waits for. */
+  get #mayLeaseStray(): boolean {
+    return this.#hungLeases > 0 || this.#clock.monotonicMs() < this.#strayCallsUntil;
   }
 
   async #lease(): Promise<Lease | undefined> {

@@ -255,3 +255,39 @@ test('finds a loss although an attempt that was given up lays the witness down a
     ],
   });
 });
+
+test('keeps the order although a predecessor’s last call takes effect after its death', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: {
+      ...{ deadlineMs: 1000, attemptTimeoutMs: 400, backupDeadlineMs: 500, retry: { attempts: 0 } },
+      ...{ breaker: { failures: 2, probeAfterMs: 10, probeMaxMs: 1000 }, backupLimit: { jobs: 3 } },
+      ...{
+        replay: { batchSize: 1, leaseMs: 1000, pollMs: 500 },
+        lossWindow: { ms: 1000 },
+        ordering: 'queue',
+      },
+    },
+    actions: [
+      { do: 'network', by: 0, verdicts: [{ kind: 'late', afterMs: 400, ends: 'answered' }] },
+      { do: 'enqueue', by: 0, jobs: [{ id: 0 }] },
+      { do: 'wait', ms: 38 },
+      { do: 'replay', by: 0 },
+      { do: 'store', by: 0, verdicts: [{ kind: 'answered', afterMs: 7 }] },
+      {
+        do: 'store',
+        by: 0,
+        verdicts: [
+          { kind: 'answered', afterMs: 5 },
+          { kind: 'slow', effectMs: 41, afterMs: 432, answers: true },
+          { kind: 'answered', afterMs: 1 },
+        ],
+      },
+      { do: 'enqueue', by: 0, jobs: [{}, {}] },
+      { do: 'wait', ms: 363 },
+      { do: 'store', by: 0, verdicts: [{ kind: 'answered', afterMs: 148 }] },
+      { do: 'wait', ms: 143 },
+      { do: 'crash', by: 0, downMs: 126 },
+    ],
+  });
+});
