@@ -35,6 +35,7 @@ it('measures, prints tables and writes every figure with its samples', async () 
     'ioredis xadd',
     'ioredis xadd, auto-pipelined',
     'node-redis xAdd',
+    'the script alone over ioredis',
     'enqueue() over ioredis',
     'enqueue() over node-redis',
     'BullMQ add',
