@@ -7,6 +7,11 @@ export const EPOCH_JOBS = 2 ** 20;
 // 11 hexadecimal digits of epoch ms (enough until the year 2527) and 64 random bits.
 const generated = /^[0-9a-f]{27}-(?:0|[1-9][0-9]{0,6})$/;
 
+const EPOCH_CHARACTERS = 27;
+const SEQ_DIGITS = 7;
+const DASH = 0x2d;
+const ZERO = 0x30;
+
 /** A delivery id taken apart. */
 export interface DeliveryId {
   readonly epoch: string;
@@ -23,6 +28,24 @@ export function parseDeliveryId(delivery: string): DeliveryId {
 export function isDeliveryId(id: string): boolean {
   // The bound on seq also keeps a caller's string from allocating a bitmap of 512 MiB.
   return generated.test(id) && parseDeliveryId(id).seq < EPOCH_JOBS;
+}
+
+/**
+ * The seq of an id of `epoch` that {@link isDeliveryId} says yes to; undefined for any other. A fifth of the work of taking the
+ * id apart, for whoever has many of an epoch.
+ */
+export function seqIn(epoch: string, id: string): number | undefined {
+  const from = EPOCH_CHARACTERS + 1;
+  if (epoch === '' || !id.startsWith(epoch) || id.charCodeAt(EPOCH_CHARACTERS) !== DASH) return undefined;
+  const isPadded = id.charCodeAt(from) === ZERO && id.length > from + 1;
+  if (id.length === from || id.length > from + SEQ_DIGITS || isPadded) return undefined;
+  let seq = 0;
+  for (let at = from; at < id.length; at++) {
+    const digit = id.charCodeAt(at) - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    seq = seq * 10 + digit;
+  }
+  return seq < EPOCH_JOBS ? seq : undefined;
 }
 
 /**

@@ -4,7 +4,7 @@ import { cutBundles, writeBundle } from './bundle.js';
 import { countedBytes, type JobText, jobText } from './job-text.js';
 import { bundleKey, type Place, parkedKey } from './keys.js';
 import { Marks, writeMarks } from './marks.js';
-import { placeEntry, readPlaceRow } from './place-row.js';
+import { Places } from './places.js';
 import { countPending, type QueueRow, readOrMakeQueue, writeQueue } from './queue-row.js';
 import type { Tree } from './tree.js';
 
@@ -41,12 +41,13 @@ export function draftJobs(jobs: readonly JobRecord[]): Draft {
 /** In a transaction. Adds the jobs at the queue's end; says what became of each, in order. */
 export function appendJobs(tree: Tree, name: string, draft: Draft): AppendOutcome[] {
   const queue = readOrMakeQueue(tree, name);
+  const places = new Places(tree, queue.number);
   const outcomes = draft.bundles.flatMap((bundle) => {
     const number = queue.nextBundle;
     const marks = Marks.none(bundle.jobs.length);
     let added = 0;
     const outcomes = bundle.jobs.map((job, index): AppendOutcome => {
-      const outcome = addPlace(tree, queue, job, { bundle: number, index });
+      const outcome = addPlace(tree, queue, places, job, { bundle: number, index });
       if (outcome === 'present') marks.gone(index);
       else added += 1;
       return outcome;
@@ -59,21 +60,28 @@ export function appendJobs(tree: Tree, name: string, draft: Draft): AppendOutcom
     }
     return outcomes;
   });
+  places.write();
   writeQueue(tree, name, queue);
   return outcomes;
 }
 
-function addPlace(tree: Tree, queue: QueueRow, job: DraftedJob, place: Place): AppendOutcome {
-  const { key, row } = placeEntry(queue.number, job.id, place, false, job);
+function addPlace(
+  tree: Tree,
+  queue: QueueRow,
+  places: Places,
+  job: DraftedJob,
+  { bundle, index }: Place,
+): AppendOutcome {
+  const place = { bundle, index, isParked: false, isUnknown: job.isUnknown, bytes: job.bytes };
   let outcome: AppendOutcome = 'added';
-  if (!tree.putNew(key, row)) {
-    const present = readPlaceRow(key, tree.get(key) as Buffer);
-    if (present && !present.isParked) return 'present';
-    if (present && tree.remove(parkedKey(queue.number, present))) {
+  const present = places.add(job.id, place);
+  if (present && !present.isParked) return 'present';
+  if (present) {
+    if (tree.remove(parkedKey(queue.number, present))) {
       queue.parked -= 1;
       outcome = 'replaced';
     }
-    tree.put(key, row);
+    places.put(job.id, place);
   }
   countPending(queue, job, 1);
   return outcome;

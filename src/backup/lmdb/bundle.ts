@@ -58,11 +58,11 @@ export interface Bundle {
   remains(index: number): Buffer;
 }
 
-/** `countOfDamaged` is asked how many jobs there were, since a damaged bundle may not say. */
+/** `countOfDamaged` is asked how many jobs there were, where the bundle does not say, or not what is true. */
 export function readBundle(value: Buffer, countOfDamaged: () => number): Bundle {
   const isWhole =
     value.length > HEADER_BYTES && crc32(value.subarray(CHECKSUM_BYTES)) === value.readUInt32LE(0);
-  const count = isWhole ? value.readUInt32LE(CHECKSUM_BYTES) : countOfDamaged();
+  const count = isWhole || doLengthsAddUp(value) ? value.readUInt32LE(CHECKSUM_BYTES) : countOfDamaged();
   const ends: number[] = [];
   let at = HEADER_BYTES + count * ENTRY_BYTES;
   for (let index = 0; index < count && at <= value.length; index++) {
@@ -85,4 +85,14 @@ export function readBundle(value: Buffer, countOfDamaged: () => number): Bundle 
       return isSound ? body : undefined;
     },
   };
+}
+
+/** Then the damage is in the jobs themselves: no other count than the true one makes the lengths of so many add up. */
+function doLengthsAddUp(value: Buffer): boolean {
+  if (value.length < HEADER_BYTES) return false;
+  const count = value.readUInt32LE(CHECKSUM_BYTES);
+  let bytes = HEADER_BYTES + count * ENTRY_BYTES;
+  for (let index = 0; index < count && bytes <= value.length; index++)
+    bytes += value.readUInt32LE(HEADER_BYTES + index * ENTRY_BYTES);
+  return count > 0 && bytes === value.length;
 }

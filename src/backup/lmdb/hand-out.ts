@@ -3,7 +3,7 @@ import { damagedJob } from './damaged-job.js';
 import { countedBytes, readJobText } from './job-text.js';
 import type { Place } from './keys.js';
 import { asAttempted } from './parked-row.js';
-import { findPlaces } from './places.js';
+import { type FoundPlaces, findPlaces } from './places.js';
 import { readQueue } from './queue-row.js';
 import type { TakenBundle } from './take-lease.js';
 import type { Tree } from './tree.js';
@@ -37,12 +37,12 @@ export async function handOut(
   const handedOut: HandedOut = { queue, endsAt, jobs: new Map() };
   let slice = 0;
   for (const { bundle, content, indexes, marks } of taken) {
-    let idsOfDamaged: Map<number, string> | undefined;
+    let found: FoundPlaces['jobs'] | undefined;
     for (const index of indexes) {
       const body = content.body(index);
       const whole = body && parse(body);
-      idsOfDamaged ??= whole ? undefined : idsIn(tree, queue, bundle);
-      const job = whole ?? damagedJob(queue, idsOfDamaged?.get(index) ?? `damaged-${bundle}-${index}`);
+      found ??= whole ? undefined : placesIn(tree, queue, bundle);
+      const job = whole ?? damagedJob(queue, found?.get(index)?.id ?? `damaged-${bundle}-${index}`);
       jobs.push(asAttempted(job, marks?.attemptedAt(index)));
       handedOut.jobs.set(job.id, {
         bundle,
@@ -61,9 +61,9 @@ export async function handOut(
   return { jobs, handedOut };
 }
 
-function idsIn(tree: Tree, name: string, bundle: number): Map<number, string> {
+function placesIn(tree: Tree, name: string, bundle: number): FoundPlaces['jobs'] {
   const queue = readQueue(tree, name);
-  return queue ? findPlaces(tree, queue.number, bundle) : new Map();
+  return queue ? findPlaces(tree, queue.number, bundle).jobs : new Map();
 }
 
 function parse(body: Buffer): JobRecord | undefined {

@@ -13,17 +13,20 @@ const kinds = Object.freeze({
   bundle: 16,
   /** The bundle's number. What became of its jobs, once not all fare alike. */
   marks: 17,
-  /** The job's id. Where it is. */
+  /** The id that a caller gave the job. Where it is. */
   place: 18,
   /** The place of the parked job. The job, with its reason. */
   parked: 19,
   /** The token's text. Which jobs are held, and for how long. */
   lease: 20,
+  /** An epoch, and which run of its ids. Where the jobs of these ids are. */
+  run: 21,
 });
 
-type KindOfQueue = 'bundle' | 'marks' | 'place' | 'parked' | 'lease';
+type KindOfQueue = 'bundle' | 'marks' | 'place' | 'parked' | 'lease' | 'run';
 
 const PREFIX_BYTES = 5;
+const RUN_BYTES = 4;
 
 /** A job's place in the store: a bundle's number, and which of the bundle's jobs it is. */
 export interface Place {
@@ -69,6 +72,18 @@ export function leaseKey(queue: number, token: string): Buffer {
 
 export function textOfKey(key: Buffer): string {
   return key.toString('utf8', PREFIX_BYTES);
+}
+
+/** `run` counts an epoch's runs of ids from 0. */
+export function runKey(queue: number, epoch: string, run: number): Buffer {
+  const key = textKey('run', queue, epoch, RUN_BYTES);
+  key.writeUInt32BE(run, key.length - RUN_BYTES);
+  return key;
+}
+
+export function runOfKey(key: Buffer): { readonly epoch: string; readonly run: number } {
+  const end = key.length - RUN_BYTES;
+  return { epoch: key.toString('utf8', PREFIX_BYTES, end), run: key.readUInt32BE(end) };
 }
 
 export function parkedKey(queue: number, { bundle, index }: Place): Buffer {

@@ -9,9 +9,12 @@ const NEVER = 0;
 export class Marks {
   /** By index: when it was first handed out, {@link NEVER}, or `NaN` once it is gone. */
   readonly #marks: Float64Array;
+  /** They were damaged, and jobs of which nobody knows any more whether they are gone are said to wait. */
+  readonly isGuess: boolean;
 
-  constructor(marks: Float64Array) {
+  constructor(marks: Float64Array, isGuess = false) {
     this.#marks = marks;
+    this.isGuess = isGuess;
   }
 
   static none(count: number): Marks {
@@ -58,13 +61,19 @@ export function readMarks(tree: Tree, queue: number, bundle: number): Marks | un
   return marksByPlaces(tree, queue, bundle);
 }
 
-/** For damaged marks: a job that is not gone has a place. */
+/**
+ * For damaged marks: a job that is not gone has a place. Where places are damaged, too, a job without one may be a job that
+ * waits: then it is handed out, perhaps again, which Redis recognises.
+ */
 function marksByPlaces(tree: Tree, queue: number, bundle: number): Marks | undefined {
   const stored = getBundle(tree, queue, bundle);
   if (!stored) return undefined;
-  const marks = Marks.none(stored.count);
-  const places = findPlaces(tree, queue, bundle);
-  for (let index = 0; index < marks.count; index++) if (!places.has(index)) marks.gone(index);
+  const { jobs, isComplete } = findPlaces(tree, queue, bundle);
+  const marks = new Marks(new Float64Array(stored.count), !isComplete);
+  for (let index = 0; index < marks.count; index++) {
+    const job = jobs.get(index);
+    if (job?.isParked || (!job && isComplete)) marks.gone(index);
+  }
   return marks;
 }
 

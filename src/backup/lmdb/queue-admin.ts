@@ -1,15 +1,16 @@
 import type { JobRecord } from '../../job/job-record.js';
 import type { ParkedJob } from '../backup-store.js';
 import { appendJobs, draftJobs } from './append-jobs.js';
+import { bundlesOf } from './bundles-of.js';
 import { damagedJob } from './damaged-job.js';
 import { readJobText } from './job-text.js';
-import { everyQueue, parkedKey, placeKey, queueOfKey, rowsOf } from './keys.js';
+import { everyQueue, parkedKey, queueOfKey, rowsOf } from './keys.js';
 import { readLeases, writeLease } from './lease-row.js';
 import { Marks, readMarks, writeMarks } from './marks.js';
 import { asAttempted, readParkedRow } from './parked-row.js';
-import { findPlaces, getBundle, readPlace } from './places.js';
+import { findPlaces, getBundle, Places } from './places.js';
 import { countPending, readQueue, writeQueue } from './queue-row.js';
-import { bundlesOf } from './take-lease.js';
+import { recountPending } from './recount-pending.js';
 import type { Tree } from './tree.js';
 
 export function queueNames(tree: Tree): string[] {
@@ -40,7 +41,10 @@ export function listPending(tree: Tree, name: string, limit: number, cursor = '0
       const startedAt = lease.find(({ held }) => held.get(bundle)?.has(index))?.startedAt;
       const job = body
         ? readJobText(body)
-        : damagedJob(name, findPlaces(tree, queue.number, bundle).get(index) ?? `damaged-${bundle}-${index}`);
+        : damagedJob(
+            name,
+            findPlaces(tree, queue.number, bundle).jobs.get(index)?.id ?? `damaged-${bundle}-${index}`,
+          );
       jobs.push(asAttempted(job, marks?.attemptedAt(index) ?? startedAt));
     }
   }
@@ -65,18 +69,20 @@ export function unparkJobs(tree: Tree, name: string, ids: readonly string[]): nu
   const queue = readQueue(tree, name);
   if (!queue) return 0;
   const jobs: JobRecord[] = [];
+  const places = new Places(tree, queue.number);
   for (const id of new Set(ids)) {
-    const place = readPlace(tree, queue.number, id);
+    const place = places.get(id);
     const key = place?.isParked ? parkedKey(queue.number, place) : undefined;
     const row = key && tree.get(key);
     if (!key || !row) continue;
     const { parked, isWhole } = readParkedRow(name, key, row);
     if (!isWhole) continue;
     tree.remove(key);
-    tree.remove(placeKey(queue.number, id));
+    places.remove(id);
     queue.parked -= 1;
     jobs.push(parked.job);
   }
+  places.write();
   writeQueue(tree, name, queue);
   appendJobs(tree, name, draftJobs(jobs));
   return jobs.length;
@@ -87,9 +93,11 @@ export function removeJobs(tree: Tree, name: string, ids: readonly string[]): nu
   const queue = readQueue(tree, name);
   if (!queue) return 0;
   const leases = readLeases(tree, queue.number);
+  const places = new Places(tree, queue.number);
   let removed = 0;
+  let wasGuessed = false;
   for (const id of ids) {
-    const place = readPlace(tree, queue.number, id);
+    const place = places.get(id);
     if (!place) continue;
     const { bundle, index } = place;
     if (place.isParked) {
@@ -103,14 +111,17 @@ export function removeJobs(tree: Tree, name: string, ids: readonly string[]): nu
       const marks =
         readMarks(tree, queue.number, bundle) ??
         Marks.none(getBundle(tree, queue.number, bundle)?.count ?? 0);
+      wasGuessed ||= marks.isGuess;
       marks.gone(index);
       writeMarks(tree, queue.number, bundle, marks);
       countPending(queue, place, -1);
     }
-    tree.remove(placeKey(queue.number, id));
+    places.remove(id);
     removed += 1;
   }
+  places.write();
   for (const lease of leases) writeLease(tree, queue.number, lease);
+  if (wasGuessed) recountPending(tree, queue);
   writeQueue(tree, name, queue);
   return removed;
 }

@@ -1,10 +1,10 @@
 import type { BackupStats } from '../backup-store.js';
+import { bundlesOf } from './bundles-of.js';
 import { readJobText } from './job-text.js';
 import { heldJobs, isHeld, readLeases } from './lease-row.js';
 import { readMarks } from './marks.js';
 import { getBundle } from './places.js';
 import { type QueueRow, readQueue } from './queue-row.js';
-import { bundlesOf } from './take-lease.js';
 import type { Tree } from './tree.js';
 
 /** What the store holds for a queue; the same work however much that is. */

@@ -17,6 +17,12 @@ export function sealEntry(entry: Buffer): void {
   entry.writeUInt32LE(crc32(entry.subarray(0, end)), end);
 }
 
+/** Seals in place what is the content and room for the checksum. */
+export function sealInPlace(key: Buffer, row: Buffer): void {
+  const end = row.length - SEAL_BYTES;
+  row.writeUInt32LE(crc32(row.subarray(0, end), crc32(key)), end);
+}
+
 /** The content of a sealed row; undefined when it is damaged. */
 export function unseal(key: Buffer, row: Buffer): Buffer | undefined {
   const end = row.length - SEAL_BYTES;

@@ -1,11 +1,11 @@
 import type { HandedJob, HandedOut } from './hand-out.js';
-import { parkedKey, placeKey } from './keys.js';
+import { parkedKey } from './keys.js';
 import { type LeaseRow, readLease, writeLease } from './lease-row.js';
 import { Marks, readMarks, writeMarks } from './marks.js';
 import { parkedRow } from './parked-row.js';
-import { placeEntry } from './place-row.js';
-import { getBundle } from './places.js';
+import { getBundle, Places } from './places.js';
 import { countPending, type QueueRow, readQueue, writeQueue } from './queue-row.js';
+import { recountPending } from './recount-pending.js';
 import type { Tree } from './tree.js';
 
 /** What is to become of jobs under a lease. */
@@ -24,10 +24,13 @@ export function settleJobs(
   const queue = readQueue(tree, handedOut.queue);
   const lease = queue && readLease(tree, queue.number, token);
   if (!lease) return;
+  const places = new Places(tree, queue.number);
+  let wasGuessed = false;
   for (const [bundle, jobs] of heldByBundle(lease, handedOut, ids)) {
     const held = lease.held.get(bundle);
     if (!held) continue;
     const marks = readMarks(tree, queue.number, bundle) ?? Marks.none(held.count);
+    wasGuessed ||= marks.isGuess;
     const content = settlement.action === 'park' ? getBundle(tree, queue.number, bundle) : undefined;
     for (const [id, job] of jobs) {
       held.delete(job.index);
@@ -38,9 +41,9 @@ export function settleJobs(
       if (settlement.action === 'park') {
         const body = content?.remains(job.index) ?? Buffer.alloc(0);
         const attemptedAt = marks.attemptedAt(job.index) ?? lease.startedAt;
-        parkJob(tree, queue, id, job, body, { ...settlement, attemptedAt });
+        parkJob(tree, queue, places, id, job, body, { ...settlement, attemptedAt });
       } else {
-        tree.remove(placeKey(queue.number, id));
+        places.remove(id);
       }
       countPending(queue, job, -1);
       marks.gone(job.index);
@@ -48,7 +51,9 @@ export function settleJobs(
     if (held.size === 0) lease.held.delete(bundle);
     writeMarks(tree, queue.number, bundle, marks);
   }
+  places.write();
   writeLease(tree, queue.number, lease);
+  if (wasGuessed) recountPending(tree, queue);
   writeQueue(tree, handedOut.queue, queue);
 }
 
@@ -70,6 +75,7 @@ function heldByBundle(
 function parkJob(
   tree: Tree,
   queue: QueueRow,
+  places: Places,
   id: string,
   job: HandedJob,
   body: Buffer,
@@ -89,7 +95,7 @@ function parkJob(
       }
     : { id, reason, parkedAt, attemptedAt };
   tree.put(key, parkedRow(key, note, body));
-  const entry = placeEntry(queue.number, id, job, true, job);
-  tree.put(entry.key, entry.row);
+  const { bundle, index, bytes, isUnknown } = job;
+  places.put(id, { bundle, index, isParked: true, isUnknown, bytes });
   queue.parked += 1;
 }

@@ -1,16 +1,15 @@
 import type { Bundle } from './bundle.js';
+import { bundlesOf } from './bundles-of.js';
 import { IndexSet } from './index-set.js';
-import { bundleKey, bundleOfKey, rowsOf } from './keys.js';
 import { isHeld, type LeaseRow, readLeases, writeLease } from './lease-row.js';
 import { Marks, readMarks, writeMarks } from './marks.js';
 import { getBundle } from './places.js';
-import { readQueue } from './queue-row.js';
+import { readQueue, writeQueue } from './queue-row.js';
+import { recountPending } from './recount-pending.js';
 import type { Tree } from './tree.js';
 
 /** A lease is not larger than this, whatever its limit: a job may be a mebibyte, and a lease is in memory. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Keys are read so many at a time, since most leases need few. */
-const KEYS = 64;
 
 /** Jobs of a bundle that now are under a lease; read, but not looked into yet. */
 export interface TakenBundle {
@@ -32,9 +31,10 @@ export function takeLease(tree: Tree, name: string, request: LeaseRequest): Take
   const { token, limit, leaseMs, now } = request;
   const queue = readQueue(tree, name);
   if (!queue || queue.pending === 0) return [];
-  const heldByOthers = endLeases(tree, queue.number, now);
+  const { held: heldByOthers, wasGuessed: wasOneGuessed } = endLeases(tree, queue.number, now);
   const lease: LeaseRow = { token, startedAt: now, leaseMs, held: new Map() };
   const taken: TakenBundle[] = [];
+  let wasGuessed = wasOneGuessed;
   let room = limit;
   let bytes = 0;
   for (const bundle of bundlesOf(tree, queue.number)) {
@@ -45,6 +45,7 @@ export function takeLease(tree: Tree, name: string, request: LeaseRequest): Take
     // A damaged key names a bundle that is not there. Its jobs stay among the pending, and the others go on.
     if (!content) continue;
     const marks = readMarks(tree, queue.number, bundle);
+    wasGuessed ||= marks?.isGuess ?? false;
     const indexes = new IndexSet(content.count);
     for (let index = 0; index < content.count && room > 0; index++) {
       if (held?.has(index) || marks?.isGone(index)) continue;
@@ -57,12 +58,24 @@ export function takeLease(tree: Tree, name: string, request: LeaseRequest): Take
     bytes += content.bytes;
   }
   if (taken.length > 0) writeLease(tree, queue.number, lease);
+  if (wasGuessed) {
+    recountPending(tree, queue);
+    writeQueue(tree, name, queue);
+  }
   return taken;
 }
 
-/** Ends what has ended: its jobs are marked as attempted, and free. Returns what is held, by bundle. */
-function endLeases(tree: Tree, queue: number, now: number): Map<number, IndexSet> {
+/**
+ * Ends what has ended: its jobs are marked as attempted, and free. Returns what is held, by bundle, and whether it had to guess
+ * which jobs wait.
+ */
+function endLeases(
+  tree: Tree,
+  queue: number,
+  now: number,
+): { readonly held: Map<number, IndexSet>; readonly wasGuessed: boolean } {
   const held = new Map<number, IndexSet>();
+  let wasGuessed = false;
   for (const lease of readLeases(tree, queue)) {
     for (const [bundle, indexes] of lease.held) {
       if (isHeld(lease, now)) {
@@ -71,22 +84,12 @@ function endLeases(tree: Tree, queue: number, now: number): Map<number, IndexSet
         held.set(bundle, all);
       } else {
         const marks = readMarks(tree, queue, bundle) ?? Marks.none(indexes.count);
+        wasGuessed ||= marks.isGuess;
         for (const index of indexes) marks.attempted(index, lease.startedAt);
         writeMarks(tree, queue, bundle, marks);
       }
     }
     if (!isHeld(lease, now)) writeLease(tree, queue, { ...lease, held: new Map() });
   }
-  return held;
-}
-
-/** The numbers of a queue's bundles, oldest first. */
-export function* bundlesOf(tree: Tree, queue: number, from = 0): Generator<number> {
-  for (let start = from; ; ) {
-    const keys = tree.keys(rowsOf('bundle', queue, bundleKey(queue, start)), KEYS);
-    for (const key of keys) yield bundleOfKey(key);
-    const last = keys.at(-1);
-    if (last === undefined || keys.length < KEYS) return;
-    start = bundleOfKey(last) + 1;
-  }
+  return { held, wasGuessed };
 }

@@ -13,11 +13,12 @@ import {
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bundleKey, formatKey } from '../../../src/backup/lmdb/keys.js';
+import { bundleKey, formatKey, marksKey, rowsOf } from '../../../src/backup/lmdb/keys.js';
 import { seal } from '../../../src/backup/lmdb/sealed-row.js';
 import { Tree } from '../../../src/backup/lmdb/tree.js';
 import { BackupFileError, isBackupFileError, LmdbBackupStore } from '../../../src/backup/lmdb.js';
 import type { JobRecord } from '../../../src/index.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { jobRecord } from '../support/job-record.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { rejectionOf, thrownBy } from '../support/thrown.js';
@@ -239,6 +240,178 @@ describe('a damaged job', () => {
     expect(jobs).toHaveLength(40);
     expect(jobs[13]).toMatchObject({ id: 'job-13', version: 0 });
     expect((jobs as JobRecord[]).filter(({ version }) => version === 1)).toHaveLength(39);
+    await store.close();
+  });
+});
+
+describe('where the library’s own ids are damaged', () => {
+  const id = (seq: number) => `018bcfe5680aaaaaaaaaaaaaaaa-${seq}`;
+  const own = (from: number, count: number) =>
+    Array.from({ length: count }, (_, n) =>
+      jobRecord({ id: id(from + n), payload: `"payload ${from + n}"` }),
+    );
+  const seqs = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n);
+  const idsOf = (jobs: readonly JobRecord[] = []) => jobs.map(({ id }) => id);
+
+  /** A closed backup with jobs of the library’s own ids, ten in a bundle: the first three runs of them. */
+  async function makeOwnBackup(use?: (store: LmdbBackupStore) => Promise<void>): Promise<string> {
+    const path = temporaryFolder();
+    const store = new LmdbBackupStore({ path });
+    for (let from = 0; from < 150; from += 10) await store.append('q', own(from, 10));
+    await use?.(store);
+    await store.close();
+    return path;
+  }
+
+  /** Of the first queue of a closed backup. */
+  async function damageRows(path: string, find: (tree: Tree) => readonly Buffer[]): Promise<void> {
+    const tree = new Tree(path);
+    const keys = find(tree);
+    expect(keys.length).toBeGreaterThan(0);
+    tree.transactionSync(() => {
+      for (const key of keys) {
+        const row = Buffer.from(tree.get(key) as Buffer);
+        row[row.length >> 1] = (row[row.length >> 1] as number) ^ 1;
+        tree.put(key, row);
+      }
+    });
+    await tree.close();
+  }
+  const runs = (tree: Tree) => tree.keys(rowsOf('run', 0));
+  const firstRun = (tree: Tree) => runs(tree).slice(0, 1);
+  const marks = (bundle: number) => () => [marksKey(0, bundle)];
+
+  /** Takes and acknowledges all, ten at a time; returns the ids. The figures must say so to the last. */
+  async function takeAll(store: LmdbBackupStore): Promise<string[]> {
+    const taken: string[] = [];
+    for (;;) {
+      const lease = await store.lease('q', 10, 1000);
+      if (!lease) break;
+      const ids = idsOf(lease.jobs);
+      expect((await store.stats('q')).pending).toBeGreaterThanOrEqual(ids.length);
+      await store.acknowledge(lease.token, ids);
+      taken.push(...ids);
+    }
+    expect(await store.stats('q')).toMatchObject({ pending: 0, leased: 0, unknown: 0, bytes: 0 });
+    expect((await store.admin.list('q', 'pending', { limit: 10 })).jobs).toEqual([]);
+    return taken;
+  }
+
+  /** Acknowledges and parks some of the second bundle, and gives the others back. */
+  async function useSome(store: LmdbBackupStore): Promise<void> {
+    const lease = await store.lease('q', 20, 1000);
+    const token = lease?.token as string;
+    await store.acknowledge(token, [10, 11, 17].map(id));
+    await store.park(token, [id(12)], 'why');
+    await store.release(token, idsOf(lease?.jobs));
+  }
+  const unused = seqs(0, 150).filter((n) => ![10, 11, 12, 17].includes(n));
+
+  it('each is handed out once, and in order, without the rows that say where they are', async () => {
+    const path = await makeOwnBackup();
+    await damageRows(path, runs);
+    const store = new LmdbBackupStore({ path });
+    expect(await store.stats('q')).toMatchObject({ pending: 150 });
+    expect(await takeAll(store)).toEqual(seqs(0, 150).map(id));
+    await store.close();
+  });
+
+  it('one that is appended anew is kept twice rather than not at all, and is present again', async () => {
+    const path = await makeOwnBackup();
+    await damageRows(path, firstRun);
+    const store = new LmdbBackupStore({ path });
+    expect(await store.append('q', [...own(63, 1), ...own(64, 1)])).toEqual(['added', 'present']);
+    expect(await store.append('q', own(63, 1))).toEqual(['present']);
+    expect(await takeAll(store)).toEqual([...seqs(0, 150), 63].map(id));
+    await store.close();
+  });
+
+  it('what is gone and what waits is known by their places, without the marks', async () => {
+    const path = await makeOwnBackup(useSome);
+    await damageRows(path, marks(1));
+    const store = new LmdbBackupStore({ path });
+    const { jobs } = await store.admin.list('q', 'pending', { limit: 1000 });
+    expect(idsOf(jobs as JobRecord[])).toEqual(unused.map(id));
+    expect(await store.stats('q')).toMatchObject({ pending: 146, parked: 1 });
+    expect(await takeAll(store)).toEqual(unused.map(id));
+    expect(await store.append('q', own(12, 1))).toEqual(['replaced']);
+    await store.close();
+  });
+
+  it('none is lost without both, nor kept from being handed out: those that are gone come again', async () => {
+    const path = await makeOwnBackup(useSome);
+    await damageRows(path, (tree) => [...marks(1)(), ...firstRun(tree)]);
+    const store = new LmdbBackupStore({ path });
+    expect(await takeAll(store)).toEqual(seqs(0, 150).map(id));
+    await store.close();
+  });
+
+  it('none is kept from being handed out where the last of a bundle is settled or removed without both', async () => {
+    for (const settle of ['acknowledge', 'remove', 'expire'] as const) {
+      const clock = new FakeClock();
+      const path = await makeOwnBackup(useSome);
+      // All but the second bundle, and the last one, go.
+      const first = new LmdbBackupStore({ path, clock });
+      await first.admin.remove('q', [...seqs(0, 10), ...seqs(20, 140)].map(id));
+      const lease = await first.lease('q', 3, 1000);
+      expect(idsOf(lease?.jobs)).toEqual([13, 14, 15].map(id));
+      await first.close();
+      await damageRows(path, (tree) => [...marks(1)(), ...firstRun(tree)]);
+      const store = new LmdbBackupStore({ path, clock });
+      if (settle === 'acknowledge') {
+        const rest = await store.lease('q', 1, 1000);
+        await store.acknowledge(rest?.token as string, idsOf(rest?.jobs));
+      }
+      if (settle === 'remove') expect(await store.admin.remove('q', [id(145), id(13)])).toBe(1);
+      clock.advance(1000);
+      const taken = await takeAll(store);
+      const waiting = [13, 14, 15, 16, 18, 19, ...seqs(140, 150)].filter(
+        (n) => settle !== 'remove' || n !== 145,
+      );
+      if (settle === 'acknowledge') expect(taken.length).toBeGreaterThanOrEqual(waiting.length - 1);
+      else for (const n of waiting) expect(taken).toContain(id(n));
+      await store.close();
+    }
+  });
+
+  it('none is lost when others took the damaged row’s place before the marks were damaged', async () => {
+    const path = await makeOwnBackup(useSome);
+    await damageRows(path, firstRun);
+    const store = new LmdbBackupStore({ path });
+    expect(await store.append('q', own(10, 1))).toEqual(['added']);
+    expect(await store.admin.remove('q', [id(10)])).toBe(1);
+    await store.close();
+    await damageRows(path, marks(1));
+    const next = new LmdbBackupStore({ path });
+    const taken = await takeAll(next);
+    for (const n of unused) expect(taken).toContain(id(n));
+    await next.close();
+  });
+
+  it('a job that is damaged has its own id, also without the rows that say where the others are', async () => {
+    const path = await makeOwnBackup();
+    const isIn = (tree: Tree) => [bundleKey(0, 7)].filter((key) => tree.get(key)?.includes('payload 75'));
+    await damageRows(path, isIn);
+    const store = new LmdbBackupStore({ path });
+    const lease = await store.lease('q', 1000, 1000);
+    expect(idsOf(lease?.jobs)).toEqual(seqs(0, 150).map(id));
+    const damaged = lease?.jobs.filter(({ version }) => version !== 1) ?? [];
+    expect(damaged).toHaveLength(1);
+    await store.park(lease?.token as string, idsOf(damaged), 'unknown-version');
+    await store.close();
+    const next = new LmdbBackupStore({ path });
+    expect(await next.append('q', [jobRecord({ id: damaged[0]?.id as string })])).toEqual(['replaced']);
+    expect(await next.stats('q')).toMatchObject({ pending: 150, parked: 0 });
+    await next.close();
+  });
+
+  it('none of a bundle is lost with a damaged job, without the rows that say how many there were', async () => {
+    const path = await makeOwnBackup();
+    await damageRows(path, (tree) => [bundleKey(0, 7), ...runs(tree)]);
+    const store = new LmdbBackupStore({ path });
+    const taken = await takeAll(store);
+    expect(taken).toHaveLength(150);
+    expect(taken.filter((taken) => !taken.startsWith('damaged-'))).toHaveLength(149);
     await store.close();
   });
 });

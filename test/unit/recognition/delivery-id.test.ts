@@ -1,9 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   DeliveryIds,
   EPOCH_JOBS,
   isDeliveryId,
   parseDeliveryId,
+  seqIn,
 } from '../../../src/recognition/delivery-id.js';
 import { FakeClock } from '../support/fake-clock.js';
 
@@ -96,5 +98,58 @@ describe('isDeliveryId', () => {
     ['nothing', ''],
   ])('refuses %s', (_, id) => {
     expect(isDeliveryId(id)).toBe(false);
+  });
+});
+
+describe('seqIn', () => {
+  const epoch = '018bcfe5680aaaaaaaaaaaaaaaa';
+  const takenApart = (id: string) =>
+    isDeliveryId(id) && parseDeliveryId(id).epoch === epoch ? parseDeliveryId(id).seq : undefined;
+
+  it.each([
+    ...[
+      '0',
+      '1',
+      '9',
+      '10',
+      '1048575',
+      '1048576',
+      '9999999',
+      '10000000',
+      '00',
+      '01',
+      '-1',
+      '+1',
+      '1.0',
+      '1e3',
+    ],
+    ...['', ' ', ' 1', '1 ', '1\n', '1a', 'a1', '٣', '0x1', '1/', '1:', '-', '1-1'],
+  ])('says of %j in its epoch what taking it apart says', (seq) => {
+    expect(seqIn(epoch, `${epoch}-${seq}`)).toBe(takenApart(`${epoch}-${seq}`));
+  });
+
+  it.each([
+    ['', '-1'],
+    ['', ''],
+    ['', `${epoch}-1`],
+    [epoch, ''],
+    [epoch, epoch],
+    [epoch, `${epoch}1`],
+    [epoch, `${epoch}b-1`],
+    [epoch, `${epoch.toUpperCase()}-1`],
+    [epoch, `018bcfe5680bbbbbbbbbbbbbbbb-1`],
+    [epoch, `order-${epoch}-1`],
+  ])('knows no id of %j in %j', (epoch, id) => {
+    expect(seqIn(epoch, id)).toBeUndefined();
+  });
+
+  it('says of any id what taking it apart says', () => {
+    const tail = fc.oneof(fc.nat(2 ** 21).map(String), fc.string({ maxLength: 9 }));
+    fc.assert(
+      fc.property(tail, (seq) => {
+        expect(seqIn(epoch, `${epoch}-${seq}`)).toBe(takenApart(`${epoch}-${seq}`));
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
