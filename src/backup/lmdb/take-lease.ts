@@ -31,10 +31,9 @@ export function takeLease(tree: Tree, name: string, request: LeaseRequest): Take
   const { token, limit, leaseMs, now } = request;
   const queue = readQueue(tree, name);
   if (!queue || queue.pending === 0) return [];
-  const { held: heldByOthers, wasGuessed: wasOneGuessed } = endLeases(tree, queue.number, now);
+  const { held: heldByOthers, wasGuessed } = endLeases(tree, queue.number, now);
   const lease: LeaseRow = { token, startedAt: now, leaseMs, held: new Map() };
   const taken: TakenBundle[] = [];
-  let wasGuessed = wasOneGuessed;
   let room = limit;
   let bytes = 0;
   for (const bundle of bundlesOf(tree, queue.number)) {
@@ -45,7 +44,6 @@ export function takeLease(tree: Tree, name: string, request: LeaseRequest): Take
     // A damaged key names a bundle that is not there. Its jobs stay among the pending, and the others go on.
     if (!content) continue;
     const marks = readMarks(tree, queue.number, bundle);
-    wasGuessed ||= marks?.isGuess ?? false;
     const indexes = new IndexSet(content.count);
     for (let index = 0; index < content.count && room > 0; index++) {
       if (held?.has(index) || marks?.isGone(index)) continue;
