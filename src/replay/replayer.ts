@@ -133,6 +133,8 @@ export class Replayer {
   #wakeUp = new AbortController();
   #isStopped = false;
   #isWoken = false;
+  /** `replay()` was called since the present pass began. */
+  #isCalled = false;
   /** A lease had jobs, and `started` was told. */
   #hasStarted = false;
   #poll: Timer | undefined;
@@ -210,6 +212,7 @@ export class Replayer {
       if (onProgress) tick();
       const ended = this.#untilStuck();
       signal?.addEventListener('abort', ended.end);
+      this.#isCalled = true;
       this.#wakeUp.abort();
       await Promise.race([this.#run(), ended.promise]);
       signal?.removeEventListener('abort', ended.end);
@@ -226,7 +229,7 @@ export class Replayer {
     };
   }
 
-  /** A caller that waits: until a pass makes no progress, or `end` is called. */
+  /** A caller that waits: until a pass that began after the call makes no progress, or `end` is called. */
   #untilStuck(): { readonly promise: Promise<void>; readonly end: () => void } {
     let end = () => {};
     const promise = new Promise<void>((resolve) => {
@@ -308,7 +311,9 @@ export class Replayer {
     await undefined;
     while (this.#canRun && (this.#options.auto || this.#callers.size > 0)) {
       const before = this.#moved + this.#counts.parked + this.#counts.dropped;
+      const callers = [...this.#callers];
       this.#isWoken = false;
+      this.#isCalled = false;
       const startedAt = this.#clock.monotonicMs();
       try {
         if (!(await this.#isAlone(0))) {
@@ -334,7 +339,8 @@ export class Replayer {
       }
       this.#tellProgress();
       const progressed = this.#moved + this.#counts.parked + this.#counts.dropped > before;
-      if (!progressed) for (const end of [...this.#callers]) end();
+      // Who called during this pass waits for one of their own: this one may have failed before the call.
+      if (!progressed) for (const end of callers) end();
       const tookMs = this.#clock.monotonicMs() - startedAt;
       const pauseMs = this.#pacing.pauseMs(tookMs, progressed, this.#listener.isLiveBusy());
       // Even without a pause others get their turn.
@@ -387,7 +393,7 @@ export class Replayer {
     const leastMs = progressed ? 0 : Math.min(pauseMs, LEAST_PAUSE_MS);
     if (leastMs > 0) await pause(this.#clock, leastMs, { background: true });
     this.#wakeUp = new AbortController();
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#isCalled) return;
     await pause(this.#clock, pauseMs - leastMs, { background: true, signal: this.#wakeUp.signal });
   }
 

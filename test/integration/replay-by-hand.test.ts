@@ -58,6 +58,34 @@ it('resolves when nothing can be delivered, and loses nothing by it', async () =
   expect(await readStream(server, streamKey('by-hand'))).toHaveLength(40);
 });
 
+it('makes a pass of its own when one is under way that fails', async () => {
+  const store = new MemoryBackupStore();
+  const lease = store.lease.bind(store);
+  const stats = store.stats.bind(store);
+  let breakIt = (_: Error) => {};
+  const broken = new Promise<never>((_, reject) => {
+    breakIt = reject;
+  });
+  let leases = 0;
+  let looks = 0;
+  store.lease = (...args) => (leases++ === 0 ? broken : lease(...args));
+  store.stats = (queue) => {
+    looks += 1;
+    return stats(queue);
+  };
+  await using setup = await setUp({ backup: store });
+  const { queue, backUp } = setup;
+  (await backUp(40)).dispose();
+  await waitFor(() => leases === 1, { what: 'a pass to begin by itself' });
+  looks = 0;
+  const replay = queue.replay();
+  // The last that it asks before it waits.
+  await waitFor(() => looks > 0, { what: 'the store to be looked at' });
+  await new Promise(setImmediate);
+  breakIt(new Error('out of order'));
+  expect(await replay).toMatchObject({ replayed: 40, remaining: 0 });
+});
+
 it('resolves with what remains when it is aborted, or Redis is down', async () => {
   await using setup = await setUp();
   const { server, queue, backUp } = setup;
