@@ -7,6 +7,8 @@ const MAX_JOBS = 256;
 const MAX_BYTES = 1024 * 1024;
 /** Batches under way at once: one is made and answered while Redis executes another. */
 export const MAX_BATCHES = 4;
+/** A line is not shared out in smaller batches: a script costs Redis as much as several jobs, whatever its size. */
+const MIN_SHARE = 32;
 
 /** Where a batch may be cut; halved after each timeout, doubled after each answer. */
 export class BatchLimits {
@@ -36,9 +38,10 @@ export class BatchLimits {
 /**
  * Gathers concurrent calls into batches.
  *
- * 1. `add()` puts a job in line; the line is cut when the present turn of the event loop is over, so that all calls of one
- *    turn share a batch and a lone call waits for no timer.
- * 2. As many batches as may be under way are cut from the line's head and handed to `send`.
+ * 1. `add()` puts a job in line; the line is cut when the present turn of the event loop is over, so that the calls of one
+ *    turn go together and a lone call waits for no timer.
+ * 2. As many batches as may be under way are cut from the line's head, of like size, and handed to `send`. In one batch,
+ *    the callers would wait while Redis works, and Redis while the callers do: with 256 of them, half of the throughput.
  * 3. When one has ended, the next is cut: under load, batches grow by themselves.
  * 4. A job whose deadline passes in the line is handed to `giveUp`.
  *
@@ -141,7 +144,9 @@ export class Batcher {
   };
 
   #cut(): PendingJob[] {
-    const { jobs: maxJobs, bytes: maxBytes } = this.limits;
+    const { jobs: limit, bytes: maxBytes } = this.limits;
+    const share = Math.ceil((this.#line.length - this.#head) / (this.#maxInFlight - this.#inFlight));
+    const maxJobs = Math.min(limit, Math.max(MIN_SHARE, share));
     const batch: PendingJob[] = [];
     let bytes = 0;
     while (this.#head < this.#line.length && batch.length < maxJobs) {
