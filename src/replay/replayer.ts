@@ -125,6 +125,8 @@ export class Replayer {
   #strayCallsUntil = 0;
   /** In order: a job that was refused often, while the one behind it shows whether Redis takes others. */
   #heldBack: Refused | undefined = undefined;
+  /** In order: one that was held back when the attempt at the job behind it had no answer. That may have passed it. */
+  #maybePassed: Refused | undefined = undefined;
   readonly #pacing: Pacing;
   #running: Promise<void> | undefined;
   #secondLane: Promise<void> | undefined;
@@ -452,6 +454,7 @@ export class Replayer {
     let next = 0;
     try {
       toSend = await this.#sift(lease);
+      if (this.#mayBePassed(toSend)) next = 1;
       while (next < toSend.length) {
         const isLeaseOld = this.#clock.monotonicMs() - leasedAt > this.#options.leaseMs / 2;
         if (isLeaseOld || !this.#canRun) break;
@@ -536,6 +539,8 @@ export class Replayer {
       );
     } catch (error) {
       this.#pacing.failed();
+      if (this.#heldBack && error instanceof RedisFailure && error.fate === 'unknown')
+        this.#maybePassed = this.#heldBack;
       const isOutOfTheWay = await this.#failedWhole(token, batch, error);
       // One that fails alone is set aside and the others go on; anything larger is cut smaller on the next pass.
       return batch.length === 1 && this.#policy.isClosed && (isOutOfTheWay || !this.#options.ordered);
@@ -565,6 +570,7 @@ export class Replayer {
     batch: readonly JobRecord[],
     outcomes: readonly DeliveryOutcome[],
   ): Promise<boolean> {
+    this.#maybePassed = undefined;
     const delivered: JobRecord[] = [];
     const refused: (Refused & { readonly at: number })[] = [];
     let recognised = 0;
@@ -640,6 +646,15 @@ export class Replayer {
     }
     await this.#release(token, [job]);
     return false;
+  }
+
+  /** Whether the first of `jobs` is held back until it is known what became of the one behind it. */
+  #mayBePassed(jobs: readonly JobRecord[]): boolean {
+    if (!this.#maybePassed) return false;
+    if (jobs.length > 1 && jobs[0]?.delivery === this.#maybePassed.job.delivery)
+      this.#heldBack = this.#maybePassed;
+    else this.#maybePassed = undefined;
+    return this.#heldBack !== undefined;
   }
 
   #takeHeldBack(): Refused | undefined {

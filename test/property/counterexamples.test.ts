@@ -291,3 +291,35 @@ test('keeps the order although a predecessor’s last call takes effect after it
     ],
   });
 });
+
+test('keeps the order although the job behind one that is held back is laid down without an answer', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: {
+      ...{ deadlineMs: 100, attemptTimeoutMs: 100, backupDeadlineMs: 1000, retry: { attempts: 0 } },
+      ...{ breaker: { failures: 1, probeAfterMs: 10, probeMaxMs: 1000 } },
+      ...{
+        replay: { batchSize: 3, leaseMs: 1000, pollMs: 500 },
+        lossWindow: { ms: 1000 },
+        ordering: 'queue',
+      },
+    },
+    actions: [
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'deny', commands: ['TIME'] },
+      {
+        do: 'network',
+        by: 0,
+        verdicts: [
+          { kind: 'sent twice', afterMs: 10, againMs: 100 },
+          { kind: 'answered', afterMs: 1 },
+          { kind: 'answered', afterMs: 1 },
+          { kind: 'answered', afterMs: 99 },
+        ],
+      },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'wait', ms: 3926 },
+      { do: 'network', by: 0, verdicts: [] },
+    ],
+  });
+});
