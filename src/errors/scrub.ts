@@ -4,7 +4,9 @@ const url = /\b[a-z][a-z0-9+.-]*:\/\/\S+/gi;
 const ipv4 = /\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b/g;
 const ipv6 = /\[?\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}\]?(?::\d+)?/gi;
 const hostAndPort = /\b[a-z0-9-]+(?:\.[a-z0-9-]+)*:\d{2,5}\b/gi;
-const lookup = /\b(getaddrinfo \w+) \S+/g;
+const lookup = /\b((?:getaddrinfo|query\w+) [A-Z_]+) \S+/g;
+// Node's words for a certificate of another host: they name that host and all that the certificate is for.
+const certificate = /(certificate's altnames): .*$/s;
 const quotedArguments = /,? with args beginning with:.*$/s;
 
 /** Text fit for an error, event or log: without addresses, URLs and quoted arguments, at most 300 characters. */
@@ -14,6 +16,7 @@ export function scrub(text: string): string {
     .replace(quotedArguments, '')
     .replace(url, '<url>')
     .replace(lookup, '$1 <host>')
+    .replace(certificate, '$1')
     .replace(ipv4, '<address>')
     .replace(ipv6, '<address>')
     .replace(hostAndPort, '<address>')

@@ -129,7 +129,10 @@ const clientTexts: readonly (readonly [RegExp, Row])[] = [
   [/Command timed out/, unknown('timeout')],
   [/Too many Cluster redirections/, unknown('redirect')],
   // bytes that are no reply
-  [/ParserError|Unknown RESP type|Protocol error|ReplyMismatchError/, unknown('protocol')],
+  [
+    /ParserError|Unknown RESP type|Protocol error|ReplyMismatchError|TransportAnswerError/,
+    unknown('protocol'),
+  ],
 ];
 
 const nodeCodes: Readonly<Record<string, Row>> = {

@@ -26,6 +26,12 @@ export interface RedisSight {
 // Kinds after which nothing is known of the server behind the connection.
 const silent: ReadonlySet<FailureKind> = new Set(['disconnected', 'connection-lost', 'timeout', 'protocol']);
 
+const known: ReadonlySet<unknown> = new Set([
+  'delivered',
+  'recognised',
+  'duplicate',
+] satisfies DeliveryOutcome[]);
+
 /** The one way to Redis: sends a batch or a canary, bounded in time, errors sorted, what was seen remembered. */
 export class RedisGateway {
   readonly connection: RedisConnection;
@@ -113,6 +119,7 @@ export class RedisGateway {
       };
       const timeout = this.#timeouts.start(startedAt, timeoutMs, () => fail(noAnswerWithin(timeoutMs)));
       const answered = (answer: Delivery) => {
+        if (!isAnswerTo(jobs, answer)) return refused(new TransportAnswerError(this.#transport.name));
         const isStraight = cuts === this.#cuts;
         const delivery = isStraight ? answer : withDoubts(answer);
         const now = this.#clock.monotonicMs();
@@ -234,6 +241,21 @@ export class RedisGateway {
     this.#sight.reachable = true;
     this.#sight.latencyMs = this.#clock.monotonicMs() - startedAt;
   }
+}
+
+/** A transport that leaves out a job's outcome has not said that it laid the job down. */
+class TransportAnswerError extends Error {
+  override readonly name = 'TransportAnswerError';
+
+  constructor(transport: string) {
+    super(`The transport "${transport}" did not answer with one outcome for each job.`);
+  }
+}
+
+function isAnswerTo(jobs: readonly JobRecord[], answer: Delivery | undefined): answer is Delivery {
+  const outcomes = answer?.outcomes;
+  if (!Array.isArray(outcomes) || outcomes.length !== jobs.length) return false;
+  return outcomes.every((outcome) => known.has(outcome) || outcome?.rejected !== undefined);
 }
 
 /** What was refused may have been laid down before that. */

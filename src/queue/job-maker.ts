@@ -129,7 +129,7 @@ export class JobMaker {
       ...(runAt !== undefined && { runAt: instant('runAt', runAt) }),
       ...(expiry !== undefined && { expiresAt: expiry }),
       ...(orderingKey !== undefined && { orderingKey }),
-      ...(transport !== undefined && { transportOptions: transport }),
+      ...(transport !== undefined && { transportOptions: ofJson(transport) }),
     };
   }
 
@@ -162,6 +162,15 @@ function checkHeaders(headers: unknown): void {
   }
   for (const value of Object.values(headers)) {
     if (typeof value !== 'string') throw unsupported('options.headers', 'must have only strings as values');
+  }
+}
+
+/** A copy as a backup will hold it, whatever becomes of the original. */
+function ofJson(transport: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(transport));
+  } catch {
+    throw unsupported('options.transport', 'must be what JSON can hold');
   }
 }
 

@@ -114,6 +114,8 @@ export class Replayer {
   readonly #dropped = new Set<string>();
   /** Delivered, but the store did not say that it took the acknowledgement; by delivery id. */
   readonly #unconfirmed = new Set<string>();
+  /** Of the leases that are worked off, by token. Monotonic ms. */
+  readonly #leasedAt = new Map<string, number>();
   /**
    * In order: since when a lease may be held that nobody here works off (a predecessor's, or one whose call had no answer).
    * Leasing around it would change the order. Monotonic ms; undefined: none.
@@ -450,6 +452,7 @@ export class Replayer {
 
   async #replayLease(lease: Lease): Promise<void> {
     const leasedAt = this.#clock.monotonicMs();
+    this.#leasedAt.set(lease.token, leasedAt);
     let toSend = lease.jobs;
     let next = 0;
     try {
@@ -471,6 +474,8 @@ export class Replayer {
       // The store failed. What it does not get back now it gets when the lease ends; what it did acknowledge is gone from it.
       await this.#release(lease.token, toSend).catch(() => {});
       throw error;
+    } finally {
+      this.#leasedAt.delete(lease.token);
     }
   }
 
@@ -603,6 +608,9 @@ export class Replayer {
     for (const { delivery } of jobs) this.#unconfirmed.add(delivery);
     const ids = jobs.map((job) => job.id);
     await this.#call(this.#store.acknowledge(token, ids));
+    // When the lease has ended, somebody else may have the jobs, and count them.
+    const leasedAt = this.#leasedAt.get(token) ?? 0;
+    if (this.#clock.monotonicMs() - leasedAt >= this.#options.leaseMs) return;
     for (const { delivery } of jobs) {
       this.#unconfirmed.delete(delivery);
       this.#troubled.delete(delivery);

@@ -7,6 +7,11 @@ it.each([
   ['from 10.0.0.7 on', 'from <address> on'],
   ['connect ECONNREFUSED 2001:db8::17:6379', 'connect ECONNREFUSED <address>'],
   ['getaddrinfo ENOTFOUND redis.internal', 'getaddrinfo ENOTFOUND <host>'],
+  ['queryA ENOTFOUND redis.internal', 'queryA ENOTFOUND <host>'],
+  [
+    "Hostname/IP does not match certificate's altnames: Host: fox.upstash.io. is not in the cert's altnames: DNS:*.corp",
+    "Hostname/IP does not match certificate's altnames",
+  ],
   ['cannot use redis://u:p@h:1/0 here', 'cannot use <url> here'],
   ['postgres://u:p@h/db?sslmode=require', '<url>'],
   ['peer cache-1.prod:6380 is gone', 'peer <address> is gone'],
