@@ -6,8 +6,8 @@ import type { Fate } from './fate.js';
  * | code | what happened |
  * |---|---|
  * | `QUEUE_CLOSED` | `close()` was called before |
- * | `NAME_INVALID` | the job's name is empty, too long or not valid text |
- * | `PAYLOAD_INVALID` | the payload cannot be written as JSON |
+ * | `NAME_INVALID` | the job's name is empty, too long, not valid text, or none of those in `schemas` |
+ * | `PAYLOAD_INVALID` | the payload cannot be written as JSON, or its schema refuses it |
  * | `PAYLOAD_TOO_LARGE` | the payload is over `maxPayloadBytes` |
  * | `ID_INVALID` | the id is empty, too long, not valid UTF-8 or has control characters |
  * | `OPTION_UNSUPPORTED` | an option of this job is malformed, or the transport cannot honour it |

@@ -8,7 +8,7 @@ import { within } from './within.js';
 
 /** What a guarded call is given. */
 export interface CallContext {
-  /** Aborted when the attempt is given up. */
+  /** Aborted when the attempt is given up, and when it is over. */
   readonly signal: AbortSignal;
 }
 

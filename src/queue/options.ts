@@ -40,7 +40,10 @@ export interface QueueOptions<T extends Transport = StreamsTransport, Jobs exten
   readonly transport?: T | undefined;
   /** The most an `enqueue()` waits for Redis, 10 to 600,000. @default 1000 */
   readonly deadlineMs?: number | undefined;
-  /** The most one attempt waits for an answer, 1 to `deadlineMs`. @default 400, or the deadline if that is less */
+  /**
+   * The most one attempt waits for an answer, 1 to `deadlineMs`; that of a job alone in its batch, where it is larger than 256 KiB
+   * or replayed, may wait for `deadlineMs`. @default 400, or the deadline if that is less
+   */
   readonly attemptTimeoutMs?: number | undefined;
   /** The most an `enqueue()` waits for the backup store after that, 10 to 600,000. @default 5000 */
   readonly backupDeadlineMs?: number | undefined;
@@ -52,10 +55,10 @@ export interface QueueOptions<T extends Transport = StreamsTransport, Jobs exten
   readonly breaker?: BreakerOptions | Breaker | undefined;
   /**
    * A Standard Schema (zod, valibot, arktype …) for each job name: `enqueue()` then takes these names only, with payloads of the
-   * schemas' input types, and rejects others with `PAYLOAD_INVALID`. A schema describes the JSON that is laid down (a date is
-   * a string there), and what is laid down is what was given: defaults and transforms are for consumers. It has to answer
-   * synchronously. Jobs from before this queue object are checked again at replay, and parked (`schema-mismatch`) when they do
-   * not fit any more.
+   * schemas' input types, and rejects other names with `NAME_INVALID`, other payloads with `PAYLOAD_INVALID`. A schema describes
+   * the JSON that is laid down (a date is a string there), and what is laid down is what was given: defaults and transforms are
+   * for consumers. It has to answer synchronously. Jobs from before this queue object are checked again at replay, and parked
+   * (`schema-mismatch`) when they do not fit any more.
    */
   readonly schemas?: SchemasOf<Jobs> | undefined;
   /** The largest payload, bytes of JSON, 1 to 512 MiB. @default 1 MiB */

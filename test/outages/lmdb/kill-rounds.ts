@@ -31,7 +31,8 @@ const LONGEST_MS = 120;
 
 /**
  * Workers enqueue and replay, on a Redis that comes and goes, until they are killed with -9 at a random moment; the next go on
- * with what they left. In `lanes` side by side, each with its own queue and folder.
+ * with what they left. In `lanes` side by side, each with its own queue and folder. On a machine that is so busy that they hardly
+ * get to work, there are more rounds, until there was something to be lost.
  */
 export async function killRounds(
   worker: BundledProgram,
@@ -59,7 +60,7 @@ async function runLane(
   const queue = `kill-${lane}`;
   const accepted = new Set<string>();
   try {
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < rounds || (isTooLittle(summary) && round < 5 * rounds); round++) {
       const lines = await killRound(worker, proxy, (n) => ({
         ...{ port: proxy.port, path: join(folder, 'backup'), queue, name: `${lane}.${round}.${n}` },
         ...{ callers: 8, batchSize: 32 },
@@ -82,6 +83,10 @@ async function runLane(
   for (const [id, copies] of standing) if (copies > 1) summary.doubled.push(id);
   for (const id of accepted) if (!standing.has(id)) summary.lost.push(id);
   summary.delivered += standing.size;
+}
+
+function isTooLittle({ enqueued, backedUp }: KillSummary): boolean {
+  return enqueued <= 50 || backedUp <= 1000;
 }
 
 /** One or two workers, Redis there or not or changing, and the end. Returns what they said. */
