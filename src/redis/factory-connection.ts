@@ -5,6 +5,11 @@ import type { Argument, ConnectionHints, RedisConnection } from './redis-connect
 /** Makes a client: called at start, and again for a replacement when a connection is silently dead. */
 export type ClientFactory = () => unknown;
 
+/** A factory that connects its client itself may wait for Redis. One that waits longer than this may wait for ever. */
+const PATIENCE_MS = 15_000;
+/** Calls of the factory that have not settled: each may hold a client that goes on connecting. */
+const MAX_CALLS = 3;
+
 /**
  * A connection whose client can be replaced. Some clients never notice that their connection is dead (bytes go nowhere, no
  * error comes): then only a new client helps, and only a factory can make one.
@@ -14,11 +19,18 @@ export class FactoryConnection implements RedisConnection {
   readonly #listeners = new Set<ConnectionHints>();
   #current: RedisConnection | undefined;
   #unlisten: (() => void) | undefined;
-  #making = false;
+  readonly #patienceMs: number;
+  /** Calls of the factory that have not settled. */
+  #calls = 0;
+  #calledAt = 0;
+  #latest = 0;
+  /** The call that the present client is of: a client that comes after a later call's is not wanted any more. */
+  #currentOf = 0;
   #destroyed = false;
 
-  constructor(factory: ClientFactory) {
+  constructor(factory: ClientFactory, patienceMs = PATIENCE_MS) {
     this.#factory = factory;
+    this.#patienceMs = patienceMs;
   }
 
   get client(): unknown {
@@ -46,27 +58,35 @@ export class FactoryConnection implements RedisConnection {
   }
 
   /**
-   * Asks the factory for a client and changes over to it, once it is there, ending the one before. One at a time. A factory
-   * that throws or rejects leaves the present client in place.
+   * Asks the factory for a client and changes over to it, once it is there, ending the one before. One at a time, but for a
+   * call that has not been answered for long. A factory that throws or rejects leaves the present client in place.
    */
   async replace(): Promise<void> {
-    if (this.#making || this.#destroyed) return;
-    this.#making = true;
+    if (this.#destroyed || this.#isWaiting) return;
+    this.#calls += 1;
+    this.#latest += 1;
+    const call = this.#latest;
+    this.#calledAt = performance.now();
     try {
       // Whoever made the queue has its listeners on by then.
       await undefined;
       const next = adoptClient(await this.#factory());
       if (!next)
         throw new TypeError('The factory given as `redis` returned no ioredis or node-redis client.');
-      this.#changeOver(next);
+      this.#changeOver(next, call);
     } catch (error) {
       const why = error instanceof Error ? error.message : `it threw a ${typeof error}`;
       const failure = new Error(`The function given as \`redis\` failed: ${scrub(why)}`);
       failure.name = 'ClientFactoryError';
       for (const hints of this.#listeners) hints.error(failure);
     } finally {
-      this.#making = false;
+      this.#calls -= 1;
     }
+  }
+
+  get #isWaiting(): boolean {
+    if (this.#calls === 0) return false;
+    return this.#calls >= MAX_CALLS || performance.now() - this.#calledAt < this.#patienceMs;
   }
 
   destroy(): void {
@@ -75,14 +95,15 @@ export class FactoryConnection implements RedisConnection {
     this.#listeners.clear();
   }
 
-  #changeOver(next: RedisConnection): void {
-    if (this.#destroyed) {
+  #changeOver(next: RedisConnection, call: number): void {
+    // A factory may hand out the same client again; its connection object is new all the same.
+    if (next.client === this.#current?.client) return;
+    if (this.#destroyed || call < this.#currentOf) {
       silence(next);
       next.destroy();
       return;
     }
-    // A factory may hand out the same client again; its connection object is new all the same.
-    if (next.client === this.#current?.client) return;
+    this.#currentOf = call;
     this.#end();
     this.#current = next;
     this.#unlisten = next.listen({
