@@ -1,13 +1,18 @@
 import type { Clock } from '../clock/clock.js';
 
-/** A store's promise with a deadline of ours. Rejects when it is over; the call may still take effect. */
+/** The store may still do what it was asked for. */
+export class SilentStoreError extends Error {
+  override readonly name = 'SilentStoreError';
+
+  constructor(deadlineMs: number) {
+    super(`The backup store did not answer within ${deadlineMs} ms.`);
+  }
+}
+
+/** A store's promise with a deadline of ours. Rejects with {@link SilentStoreError} when it is over; the call may still take effect. */
 export function boundedCall<T>(clock: Clock, deadlineMs: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimeout(
-      () => reject(new Error(`The backup store did not answer within ${deadlineMs} ms.`)),
-      deadlineMs,
-      true,
-    );
+    const timer = clock.setTimeout(() => reject(new SilentStoreError(deadlineMs)), deadlineMs, true);
     work.then(
       (value) => {
         clock.clearTimeout(timer);

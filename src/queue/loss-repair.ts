@@ -1,6 +1,6 @@
 import { appendBatches } from '../backup/append-batches.js';
 import type { AppendOutcome } from '../backup/backup-store.js';
-import { boundedCall } from '../backup/bounded-call.js';
+import { boundedCall, SilentStoreError } from '../backup/bounded-call.js';
 import { pause } from '../clock/clock.js';
 import { scrubbed } from '../errors/scrub.js';
 import type { JobRecord } from '../job/job-record.js';
@@ -115,11 +115,18 @@ export class LossRepair {
   async #backUp(jobs: readonly JobRecord[]): Promise<readonly JobRecord[]> {
     const { backup, clock, backupDeadlineMs } = this.#options;
     const failed: JobRecord[] = [];
+    let isSilent = false;
     for (const batch of appendBatches(jobs)) {
+      if (isSilent) {
+        // Each call would cost the whole deadline, and pile up on a store that hangs.
+        failed.push(...batch);
+        continue;
+      }
       try {
         const appending = (async () => backup.append(this.#name, batch))();
         this.#listener.onBackedUp(batch, await boundedCall(clock, backupDeadlineMs, appending));
       } catch (error) {
+        isSilent = error instanceof SilentStoreError;
         this.#listener.onStoreError(scrubbed(error));
         this.#listener.onUnsure(batch);
         failed.push(...batch);
