@@ -129,7 +129,8 @@ export class BackupWriter {
   #pump(): void {
     while (this.#isStarted && this.#head < this.#line.length && this.#cuts < MAX_CUTS && this.#hasPlace) {
       this.#countCut();
-      const batch = this.#cut();
+      // One job tells as much of a store that hangs as many do, and is all that an append without an end would keep.
+      const batch = this.#cut(this.#isStuck ? 1 : MAX_JOBS);
       if (batch.length > 0) void this.#append(batch);
     }
     if (this.#head < this.#line.length) {
@@ -174,14 +175,14 @@ export class BackupWriter {
   }
 
   /** The next batch that fits, out of the line; what does not fit is rejected. */
-  #cut(): Entry[] {
+  #cut(maxJobs: number): Entry[] {
     const held = this.#listener.held();
     let roomJobs = this.#limit.jobs - held.jobs - this.#appendingJobs;
     let roomBytes = this.#limit.bytes - held.bytes - this.#appendingBytes;
     const batch: Entry[] = [];
     const full: Entry[] = [];
     let bytes = 0;
-    while (this.#head < this.#line.length && batch.length < MAX_JOBS && full.length < MAX_JOBS) {
+    while (this.#head < this.#line.length && batch.length < maxJobs && full.length < MAX_JOBS) {
       const entry = this.#line[this.#head] as Entry;
       if (!entry.job.isSettled) {
         const size = recordBytes(entry.job.record);

@@ -299,6 +299,33 @@ it('gives a hanging store its deadline, then refuses at once, and replays what i
   await expectAllDelivered(setup, 2 + 12);
 });
 
+it('tries a store that hangs for ever with one job at a time: no more is kept for its sake', async () => {
+  await using setup = await setUp({ backupDeadlineMs: 50 });
+  const { server, store, queue } = setup;
+  await server.kill();
+  await enqueue(setup, 1, 'opens-the-breaker');
+  await waitFor(() => queue.health().breaker === 'open', { what: 'the breaker to open' });
+  store.ails.set('append', 'hangs');
+  const sizes: number[] = [];
+  const append = store.append.bind(store);
+  store.append = (name, jobs) => {
+    sizes.push(jobs.length);
+    return append(name, jobs);
+  };
+  let round = 0;
+  const isTriedOften = async () => {
+    round += 1;
+    expect(await enqueue(setup, 50, `round-${round}`)).toHaveLength(50);
+    return sizes.length >= 12;
+  };
+  await waitFor(isTriedOften, { what: 'the store to be tried again and again' });
+  // Four may hang before the store is given up.
+  expect(sizes.slice(4)).toEqual(new Array(sizes.length - 4).fill(1));
+  store.wake();
+  await restart(server);
+  await waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
+});
+
 it('loses nothing when a store says that it does not know whether it kept a job', async () => {
   await using setup = await setUp();
   const { server, store, queue } = setup;
