@@ -167,8 +167,8 @@ export class Dispatcher {
       job.phase = 'sending';
       job.unanswered += 1;
       job.lastAttemptAt = now;
-      // An attempt before this one may still be executed.
-      records[i] = job.unanswered > 1 ? { ...job.record, fate: 'unknown' } : job.record;
+      // An attempt before this one, or before this call, may still be executed.
+      records[i] = job.unanswered > 1 || job.isGivenBack ? { ...job.record, fate: 'unknown' } : job.record;
     }
     const late = (delivery: Delivery) => {
       // Those that still wait are told so; the others are with the backup, and replay will find them laid down.

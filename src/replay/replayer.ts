@@ -509,6 +509,7 @@ export class Replayer {
     }
     await this.#call(this.#store.acknowledge(token, [job.id]));
     this.#dropped.delete(job.delivery);
+    this.#troubled.delete(job.delivery);
   }
 
   #cut(jobs: readonly JobRecord[], from: number): JobRecord[] {
@@ -679,6 +680,7 @@ export class Replayer {
 
   async #park(token: string, job: JobRecord, reason: ParkReason, text: string | undefined): Promise<void> {
     await this.#call(this.#store.park(token, [job.id], text === undefined ? reason : `${reason}: ${text}`));
+    this.#troubled.delete(job.delivery);
     this.#counts.parked += 1;
     this.#listener.onParked(job, reason, text);
   }
