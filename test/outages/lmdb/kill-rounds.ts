@@ -14,6 +14,7 @@ import type { WorkerSettings } from './worker.js';
 
 /** What callers were told, and what stands in the streams. */
 export interface KillSummary {
+  /** As many as were asked for; `kills` counts those besides. */
   rounds: number;
   kills: number;
   enqueued: number;
@@ -65,7 +66,7 @@ async function runLane(
         ...{ port: proxy.port, path: join(folder, 'backup'), queue, name: `${lane}.${round}.${n}` },
         ...{ callers: 8, batchSize: 32 },
       }));
-      summary.rounds += 1;
+      if (round < rounds) summary.rounds += 1;
       for (const line of lines) note(line, accepted, summary);
       summary.kills += 1;
     }

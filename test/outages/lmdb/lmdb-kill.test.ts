@@ -8,8 +8,7 @@ it('loses and doubles nothing when its processes are killed with -9 at random mo
   await using worker = await BundledProgram.build(new URL('worker.ts', import.meta.url));
   await using server = await RedisServer.start();
   const summary = await killRounds(worker, server, { rounds: 100, lanes: 5 });
-  expect(summary).toMatchObject({ lost: [], doubled: [], complaints: [] });
-  expect(summary.rounds).toBeGreaterThanOrEqual(100);
+  expect(summary).toMatchObject({ rounds: 100, lost: [], doubled: [], complaints: [] });
   expect(summary.backedUp).toBeGreaterThan(1000);
   expect(summary.enqueued).toBeGreaterThan(50);
 });
