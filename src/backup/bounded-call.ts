@@ -9,6 +9,9 @@ export class SilentStoreError extends Error {
   }
 }
 
+/** Waits for a store's promise, with a deadline. */
+export type StoreCall = <T>(work: Promise<T>) => Promise<T>;
+
 /** A store's promise with a deadline of ours. Rejects with {@link SilentStoreError} when it is over; the call may still take effect. */
 export function boundedCall<T>(clock: Clock, deadlineMs: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {

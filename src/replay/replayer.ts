@@ -1,20 +1,21 @@
 import type { BackupStore, Lease } from '../backup/backup-store.js';
-import { boundedCall } from '../backup/bounded-call.js';
+import { boundedCall, type StoreCall } from '../backup/bounded-call.js';
 import { type Clock, pause, type Timer } from '../clock/clock.js';
 import { type JobRecord, roughBytes } from '../job/job-record.js';
 import type { RedisPolicy } from '../policy/default-policy.js';
 import { RedisFailure, sortFailure } from '../policy/outage.js';
 import type { RedisGateway } from '../policy/redis-gateway.js';
 import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
+import { LeaseTaker } from './lease-taker.js';
 import { Pacing } from './pacing.js';
-import { type ParkReason, triage } from './triage.js';
+import { PROGRESS_EVERY_MS, ProgressMeter } from './progress-meter.js';
+import { Refusals, type Refused } from './refusals.js';
+import { type Counts, type SettledListener, Settler } from './settler.js';
+import { triage } from './triage.js';
 
-/** Replays of a job that fail for a reason of its own, after which it is parked. */
-const MAX_REFUSALS = 5;
 const MAX_BYTES = 1024 * 1024;
 /** How often to look whether a lease has ended that stands in the way. */
 const STRAY_LEASE_LOOK_MS = 250;
-const PROGRESS_EVERY_MS = 1000;
 /** After a pass without progress nobody can make the next one come sooner. */
 const LEAST_PAUSE_MS = 100;
 
@@ -44,13 +45,7 @@ interface ReplayerOptions extends ReplayOptions {
 }
 
 /** What a replay did. */
-export interface ReplayResult {
-  /** Laid down. */
-  readonly replayed: number;
-  /** Found to be laid down already. */
-  readonly recognised: number;
-  readonly parked: number;
-  readonly dropped: number;
+export interface ReplayResult extends Counts {
   /** Still in the backup. */
   readonly remaining: number;
 }
@@ -67,26 +62,15 @@ export interface ReplayProgress {
 }
 
 /** What the replayer tells about its jobs. */
-export interface ReplayListener {
+export interface ReplayListener extends SettledListener {
   /** Jobs that the backup holds, as far as is known. */
   remaining(): number;
   isLiveBusy(): boolean;
-  /** Delivered and gone from the backup. */
-  onDelivered(jobs: readonly JobRecord[], recognised: number): void;
-  onParked(job: JobRecord, reason: ParkReason, text: string | undefined): void;
-  onDropped(job: JobRecord, reason: 'expired'): void;
   onPhase(phase: 'started' | 'progress' | 'finished', progress: ReplayProgress): void;
   onStoreError(error: unknown): void;
   /** A function that a caller gave threw. */
   onCallerError(error: unknown): void;
 }
-
-interface Refused {
-  readonly job: JobRecord;
-  readonly failure: RedisFailure;
-}
-
-type Counts = { -readonly [Name in keyof Omit<ReplayResult, 'remaining'>]: number };
 
 /**
  * Moves jobs from the backup into Redis.
@@ -100,36 +84,16 @@ type Counts = { -readonly [Name in keyof Omit<ReplayResult, 'remaining'>]: numbe
  * Dying anywhere in this leaves the jobs in the store until the lease ends; whoever sends them again is recognised.
  */
 export class Replayer {
-  readonly #store: BackupStore;
-  readonly #queue: string;
   readonly #gateway: RedisGateway;
   readonly #policy: RedisPolicy;
   readonly #clock: Clock;
   readonly #listener: ReplayListener;
   readonly #options: ReplayerOptions;
-  readonly #counts: Counts = { replayed: 0, recognised: 0, parked: 0, dropped: 0 };
-  /** Jobs that failed for a reason of their own, by delivery id. */
-  readonly #troubled = new Map<string, { refusals: number; deliveries: number }>();
-  /** Expired and told so, but the store did not say yet that they are gone; by delivery id. */
-  readonly #dropped = new Set<string>();
-  /** Delivered, but the store did not say that it took the acknowledgement; by delivery id. */
-  readonly #unconfirmed = new Set<string>();
-  /** Of the leases that are worked off, by token. Monotonic ms. */
-  readonly #leasedAt = new Map<string, number>();
-  /**
-   * In order: since when a lease may be held that nobody here works off (a predecessor's, or one whose call had no answer).
-   * Leasing around it would change the order. Monotonic ms; undefined: none.
-   */
-  #strayLeaseSince: number | undefined = undefined;
-  /** Calls of `lease()` that were given up: one that takes effect late holds jobs that nobody works off. */
-  #hungLeases = 0;
-  /** In order: until when a call may take effect that a predecessor made before it died. Monotonic ms. */
-  #strayCallsUntil = 0;
-  /** In order: a job that was refused often, while the one behind it shows whether Redis takes others. */
-  #heldBack: Refused | undefined = undefined;
-  /** In order: one that was held back when the attempt at the job behind it had no answer. That may have passed it. */
-  #maybePassed: Refused | undefined = undefined;
+  readonly #leases: LeaseTaker;
+  readonly #settler: Settler;
+  readonly #refusals: Refusals;
   readonly #pacing: Pacing;
+  readonly #meter = new ProgressMeter();
   #running: Promise<void> | undefined;
   #secondLane: Promise<void> | undefined;
   /** Those who wait for `replay()`. */
@@ -143,9 +107,6 @@ export class Replayer {
   /** A lease had jobs, and `started` was told. */
   #hasStarted = false;
   #poll: Timer | undefined;
-  #replayedBefore = 0;
-  #toldAt = 0;
-  #rate = { at: 0, moved: 0, perSecond: 0 };
 
   constructor(
     store: BackupStore,
@@ -156,27 +117,27 @@ export class Replayer {
     listener: ReplayListener,
     options: ReplayerOptions,
   ) {
-    this.#store = store;
-    this.#queue = queue;
     this.#gateway = gateway;
     this.#policy = policy;
     this.#clock = clock;
     this.#listener = listener;
     this.#options = options;
-    if (options.ordered) {
-      this.#strayLeaseSince = clock.monotonicMs();
-      this.#strayCallsUntil = this.#strayLeaseSince + options.leaseMs;
-    }
+    const call: StoreCall = (work) => boundedCall(clock, options.backupDeadlineMs, work);
+    this.#leases = new LeaseTaker(store, queue, call, clock, options);
+    this.#refusals = new Refusals(options.ordered);
+    this.#settler = new Settler(store, call, clock, options.leaseMs, listener, (job) =>
+      this.#refusals.forget(job),
+    );
     this.#pacing = new Pacing(options.batchSize, options.attemptTimeoutMs / 2);
   }
 
   get progress(): ReplayProgress {
     const remaining = this.#listener.remaining();
     const active = this.#running !== undefined;
-    const { perSecond } = this.#rate;
+    const { perSecond } = this.#meter;
     return {
       active,
-      replayed: active ? this.#moved - this.#replayedBefore : 0,
+      replayed: active ? this.#meter.since(this.#moved) : 0,
       remaining,
       perSecond: active ? Math.round(perSecond) : 0,
       etaMs: active && perSecond > 0 ? Math.round((remaining / perSecond) * 1000) : undefined,
@@ -200,7 +161,7 @@ export class Replayer {
     signal: AbortSignal | undefined,
     onProgress: ((progress: ReplayProgress) => void) | undefined,
   ): Promise<ReplayResult> {
-    const before = { ...this.#counts };
+    const before = { ...this.#settler.counts };
     const tell = () => {
       try {
         onProgress?.(this.progress);
@@ -225,11 +186,12 @@ export class Replayer {
       if (ticker !== undefined) this.#clock.clearTimeout(ticker);
     }
     tell();
+    const { counts } = this.#settler;
     return {
-      replayed: this.#counts.replayed - before.replayed,
-      recognised: this.#counts.recognised - before.recognised,
-      parked: this.#counts.parked - before.parked,
-      dropped: this.#counts.dropped - before.dropped,
+      replayed: counts.replayed - before.replayed,
+      recognised: counts.recognised - before.recognised,
+      parked: counts.parked - before.parked,
+      dropped: counts.dropped - before.dropped,
       remaining: this.#listener.remaining(),
     };
   }
@@ -262,19 +224,9 @@ export class Replayer {
     );
   }
 
-  /**
-   * The store holds so many jobs fewer than was thought: those whose acknowledgement had no answer took effect. Returns how
-   * many of them there are.
-   */
+  /** See {@link Settler.confirm}. */
   confirm(missing: number): number {
-    let confirmed = 0;
-    for (const delivery of this.#unconfirmed) {
-      if (confirmed === missing) break;
-      this.#unconfirmed.delete(delivery);
-      confirmed += 1;
-    }
-    this.#counts.replayed += confirmed;
-    return confirmed;
+    return this.#settler.confirm(missing);
   }
 
   /** Ends after the batch that is under way. */
@@ -286,7 +238,14 @@ export class Replayer {
   }
 
   get #moved(): number {
-    return this.#counts.replayed + this.#counts.recognised;
+    const { replayed, recognised } = this.#settler.counts;
+    return replayed + recognised;
+  }
+
+  /** How many jobs have left the backup. */
+  get #done(): number {
+    const { parked, dropped } = this.#settler.counts;
+    return this.#moved + parked + dropped;
   }
 
   get #isWanted(): boolean {
@@ -302,7 +261,7 @@ export class Replayer {
       this.#running = undefined;
       if (this.#hasStarted) {
         this.#hasStarted = false;
-        const replayed = this.#moved - this.#replayedBefore;
+        const replayed = this.#meter.since(this.#moved);
         this.#listener.onPhase('finished', { ...this.progress, replayed });
       }
       // Somebody may have come just after the last, empty, lease.
@@ -317,24 +276,22 @@ export class Replayer {
   }
 
   async #loop(): Promise<void> {
-    this.#replayedBefore = this.#moved;
-    this.#toldAt = this.#clock.monotonicMs();
-    this.#rate = { at: this.#toldAt, moved: this.#moved, perSecond: 0 };
+    this.#meter.begin(this.#moved, this.#clock.monotonicMs());
     this.#pacing.begin();
     // The caller sets #running first, so that `started` already says active.
     await undefined;
     while (this.#isWanted) {
-      const before = this.#moved + this.#counts.parked + this.#counts.dropped;
+      const before = this.#done;
       const callers = [...this.#callers];
       this.#isWoken = false;
       this.#isCalled = false;
       const startedAt = this.#clock.monotonicMs();
       try {
-        if (!(await this.#isAlone(0))) {
+        if (!(await this.#leases.isAlone(0))) {
           await pause(this.#clock, STRAY_LEASE_LOOK_MS, { background: true });
           continue;
         }
-        const lease = await this.#lease();
+        const lease = await this.#leases.take();
         if (!lease && !this.#secondLane) return;
         if (!lease) {
           // What it cannot deliver comes back.
@@ -342,8 +299,8 @@ export class Replayer {
           continue;
         }
         // A call that hung, or was a predecessor's, may have taken older jobs between the last two.
-        if (this.#mayLeaseStray && !(await this.#isAlone(lease.jobs.length))) {
-          await this.#release(lease.token, lease.jobs);
+        if (this.#leases.mayStray && !(await this.#leases.isAlone(lease.jobs.length))) {
+          await this.#settler.release(lease.token, lease.jobs);
           continue;
         }
         if (!this.#hasStarted) {
@@ -356,7 +313,7 @@ export class Replayer {
         this.#storeFailed(error);
       }
       this.#tellProgress();
-      const progressed = this.#moved + this.#counts.parked + this.#counts.dropped > before;
+      const progressed = this.#done > before;
       // Who called during this pass waits for one of their own: this one may have failed before the call.
       if (!progressed) for (const end of callers) end();
       const tookMs = this.#clock.monotonicMs() - startedAt;
@@ -374,7 +331,7 @@ export class Replayer {
   async #workBeside(): Promise<void> {
     try {
       while (this.#isWanted && this.#isWorthTwoLanes) {
-        const lease = await this.#lease();
+        const lease = await this.#leases.take();
         if (!lease) break;
         await this.#replayLease(lease);
         await new Promise(setImmediate);
@@ -398,47 +355,8 @@ export class Replayer {
 
   #storeFailed(error: unknown): void {
     this.#pacing.failed();
-    this.#strayLeaseSince = this.#clock.monotonicMs();
+    this.#leases.storeFailed();
     this.#listener.onStoreError(error);
-  }
-
-  /**
-   * In order, the oldest jobs must be leased first. Resolves with whether nobody holds jobs but the caller, so many of them: a
-   * stray lease is waited for, at most as long as it can hold.
-   */
-  async #isAlone(own: number): Promise<boolean> {
-    if (!this.#options.ordered) return true;
-    if (this.#strayLeaseSince === undefined && !this.#mayLeaseStray) return true;
-    const { leased } = await this.#call(this.#store.stats(this.#queue));
-    const now = this.#clock.monotonicMs();
-    if (leased <= own) {
-      this.#strayLeaseSince = undefined;
-      return true;
-    }
-    this.#strayLeaseSince ??= now;
-    return now - this.#strayLeaseSince > this.#options.leaseMs;
-  }
-
-  /** A lease may still be taken that nobody waits for. */
-  get #mayLeaseStray(): boolean {
-    return this.#hungLeases > 0 || this.#clock.monotonicMs() < this.#strayCallsUntil;
-  }
-
-  async #lease(): Promise<Lease | undefined> {
-    const { batchSize, leaseMs } = this.#options;
-    const leasing = this.#store.lease(this.#queue, batchSize, leaseMs);
-    try {
-      return await this.#call(leasing);
-    } catch (error) {
-      this.#hungLeases += 1;
-      void leasing
-        .then((late) => late && this.#release(late.token, late.jobs))
-        .catch(() => {})
-        .finally(() => {
-          this.#hungLeases -= 1;
-        });
-      throw error;
-    }
   }
 
   /** A pause that whoever wakes the replayer ends; after a failure there is always some. */
@@ -451,31 +369,29 @@ export class Replayer {
   }
 
   async #replayLease(lease: Lease): Promise<void> {
-    const leasedAt = this.#clock.monotonicMs();
-    this.#leasedAt.set(lease.token, leasedAt);
+    this.#settler.begin(lease.token);
     let toSend = lease.jobs;
     let next = 0;
     try {
       toSend = await this.#sift(lease);
-      if (this.#mayBePassed(toSend)) next = 1;
+      if (this.#refusals.mayBePassed(toSend)) next = 1;
       while (next < toSend.length) {
-        const isLeaseOld = this.#clock.monotonicMs() - leasedAt > this.#options.leaseMs / 2;
-        if (isLeaseOld || !this.#canRun) break;
+        if (this.#settler.age(lease.token) > 0.5 || !this.#canRun) break;
         const batch = this.#cut(toSend, next);
         next += batch.length;
         if (!(await this.#deliver(lease.token, batch))) break;
       }
       const left = toSend.slice(next);
-      const heldBack = this.#takeHeldBack();
+      const heldBack = this.#refusals.takeHeldBack();
       if (heldBack) left.push(heldBack.job);
-      if (left.length > 0) await this.#release(lease.token, left);
+      if (left.length > 0) await this.#settler.release(lease.token, left);
     } catch (error) {
-      this.#takeHeldBack();
+      this.#refusals.takeHeldBack();
       // The store failed. What it does not get back now it gets when the lease ends; what it did acknowledge is gone from it.
-      await this.#release(lease.token, toSend).catch(() => {});
+      await this.#settler.release(lease.token, toSend).catch(() => {});
       throw error;
     } finally {
-      this.#leasedAt.delete(lease.token);
+      this.#settler.end(lease.token);
     }
   }
 
@@ -485,31 +401,20 @@ export class Replayer {
     const context = { now: this.#clock.now(), transport, recognitionMs, payloadProblem };
     const toSend: JobRecord[] = [];
     for (const job of lease.jobs) {
+      if (await this.#settler.again(lease.token, job)) continue;
       const verdict = triage(job, context);
       if (verdict.action === 'send') {
         toSend.push(job);
-      } else if (this.#unconfirmed.has(job.delivery)) {
+      } else if (this.#settler.isUnconfirmed(job)) {
         // It is where it should be; only the store has not heard of it.
-        await this.#acknowledge(lease.token, [job], 1);
+        await this.#settler.acknowledge(lease.token, [job], 1);
       } else if (verdict.action === 'park') {
-        await this.#park(lease.token, job, verdict.reason, verdict.text);
+        await this.#settler.park(lease.token, job, verdict.reason, verdict.text);
       } else {
-        await this.#dropExpired(lease.token, job, verdict.reason);
+        await this.#settler.drop(lease.token, job, verdict.reason);
       }
     }
     return toSend;
-  }
-
-  /** Told first, and once: a store that takes the acknowledgement without an answer never shows the job again. */
-  async #dropExpired(token: string, job: JobRecord, reason: 'expired'): Promise<void> {
-    if (!this.#dropped.has(job.delivery)) {
-      this.#dropped.add(job.delivery);
-      this.#counts.dropped += 1;
-      this.#listener.onDropped(job, reason);
-    }
-    await this.#call(this.#store.acknowledge(token, [job.id]));
-    this.#dropped.delete(job.delivery);
-    this.#troubled.delete(job.delivery);
   }
 
   #cut(jobs: readonly JobRecord[], from: number): JobRecord[] {
@@ -545,8 +450,7 @@ export class Replayer {
       );
     } catch (error) {
       this.#pacing.failed();
-      if (this.#heldBack && error instanceof RedisFailure && error.fate === 'unknown')
-        this.#maybePassed = this.#heldBack;
+      if (error instanceof RedisFailure && error.fate === 'unknown') this.#refusals.unanswered();
       const isOutOfTheWay = await this.#failedWhole(token, batch, error);
       // One that fails alone is set aside and the others go on; anything larger is cut smaller on the next pass.
       return batch.length === 1 && this.#policy.isClosed && (isOutOfTheWay || !this.#options.ordered);
@@ -564,9 +468,9 @@ export class Replayer {
     // Only a batch of one says which job it was; until then the pacing halves it.
     const job = batch.length === 1 ? batch[0] : undefined;
     if (job && error instanceof RedisFailure && isAboutTheJob(error)) {
-      return this.#settleRefused(token, job, error, true);
+      return this.#settleRefused(token, { job, failure: error }, true);
     }
-    await this.#release(token, batch);
+    await this.#settler.release(token, batch);
     return false;
   }
 
@@ -576,14 +480,14 @@ export class Replayer {
     batch: readonly JobRecord[],
     outcomes: readonly DeliveryOutcome[],
   ): Promise<boolean> {
-    this.#maybePassed = undefined;
+    this.#refusals.answered();
     const delivered: JobRecord[] = [];
     const refused: (Refused & { readonly at: number })[] = [];
     let recognised = 0;
     let lastTaken = -1;
     batch.forEach((job, i) => {
       const outcome = outcomes[i] as DeliveryOutcome;
-      if (typeof outcome === 'object' && !this.#unconfirmed.has(job.delivery)) {
+      if (typeof outcome === 'object' && !this.#settler.isUnconfirmed(job)) {
         refused.push({ job, failure: this.#gateway.failed(sortFailure(outcome.rejected, false)), at: i });
       } else {
         lastTaken = i;
@@ -592,123 +496,43 @@ export class Replayer {
         if (outcome !== 'delivered') recognised += 1;
       }
     });
-    if (delivered.length > 0) await this.#acknowledge(token, delivered, recognised);
-    // In order, a job that another has passed may not come any more; and the fault was its own.
-    const passed = lastTaken < 0 ? undefined : this.#takeHeldBack();
-    if (passed) await this.#parkRefused(token, passed.job, passed.failure);
+    const passed = lastTaken < 0 ? [] : this.#passed(refused.filter(({ at }) => at < lastTaken));
+    // All at once, and first: whatever the store answers to this or to the acknowledgement, none of them is sent again.
+    await Promise.all(passed.map((refusal) => this.#parkRefused(token, refusal)));
+    if (delivered.length > 0) await this.#settler.acknowledge(token, delivered, recognised);
     let isOutOfTheWay = true;
-    for (const { job, failure, at } of refused) {
-      if (this.#options.ordered && at < lastTaken) await this.#parkRefused(token, job, failure);
-      else if (!(await this.#settleRefused(token, job, failure, batch.length === 1))) isOutOfTheWay = false;
+    for (const refusal of refused) {
+      if (passed.includes(refusal)) continue;
+      if (!(await this.#settleRefused(token, refusal, batch.length === 1))) isOutOfTheWay = false;
     }
     return isOutOfTheWay;
   }
 
-  /** Tells the store that these are delivered, and counts them when it has heard it. */
-  async #acknowledge(token: string, jobs: readonly JobRecord[], recognised: number): Promise<void> {
-    for (const { delivery } of jobs) this.#unconfirmed.add(delivery);
-    const ids = jobs.map((job) => job.id);
-    await this.#call(this.#store.acknowledge(token, ids));
-    // When the lease has ended, somebody else may have the jobs, and count them.
-    const leasedAt = this.#leasedAt.get(token) ?? 0;
-    if (this.#clock.monotonicMs() - leasedAt >= this.#options.leaseMs) return;
-    for (const { delivery } of jobs) {
-      this.#unconfirmed.delete(delivery);
-      this.#troubled.delete(delivery);
-    }
-    this.#counts.recognised += recognised;
-    this.#counts.replayed += jobs.length - recognised;
-    this.#listener.onDelivered(jobs, recognised);
+  /** In order, refused jobs that one behind them has passed: they may not come any more, and the fault was their own. */
+  #passed(refused: readonly Refused[]): Refused[] {
+    if (!this.#options.ordered) return [];
+    const heldBack = this.#refusals.takeHeldBack();
+    return heldBack ? [heldBack, ...refused] : [...refused];
   }
 
-  /**
-   * A refused job is parked when the fault is its own: again and again, while Redis takes others in between. While it takes
-   * none (rights were withdrawn, the key has the wrong type), everything waits, and the refusal is reported. An error that
-   * nobody listed counts by itself. In order, nothing is taken in between: after as many refusals, the next job is tried, and
-   * if Redis takes it, this one is parked.
-   *
-   * Resolves with whether the job is out of the way of those behind it.
-   */
-  async #settleRefused(
-    token: string,
-    job: JobRecord,
-    failure: RedisFailure,
-    wasAlone: boolean,
-  ): Promise<boolean> {
-    const { deliveries } = this.#gateway;
-    const { ordered } = this.#options;
-    const trouble = this.#troubled.get(job.delivery) ?? { refusals: 0, deliveries };
-    // Rights may be taken, given back and taken again: one delivery in between proves little.
-    const isUnlisted = failure.kind === 'unlisted';
-    const isFirst = trouble.refusals === 0;
-    if (isUnlisted || isFirst || ordered || deliveries > trouble.deliveries) trouble.refusals += 1;
-    trouble.deliveries = deliveries;
-    this.#troubled.set(job.delivery, trouble);
-    const isHopeless = trouble.refusals >= MAX_REFUSALS;
-    if (isHopeless && (isUnlisted || !ordered)) {
-      await this.#parkRefused(token, job, failure);
-      return true;
-    }
-    if (isHopeless && wasAlone && this.#heldBack === undefined) {
-      this.#heldBack = { job, failure };
-      return true;
-    }
-    await this.#release(token, [job]);
-    return false;
+  /** Parks a refused job, or lets it come again; see {@link Refusals}. Resolves with whether it is out of the way of others. */
+  async #settleRefused(token: string, refused: Refused, wasAlone: boolean): Promise<boolean> {
+    const verdict = this.#refusals.judge(refused, this.#gateway.deliveries, wasAlone);
+    if (verdict === 'park') await this.#parkRefused(token, refused);
+    else if (verdict === 'hold-back') this.#refusals.holdBack(refused);
+    else await this.#settler.release(token, [refused.job]);
+    return verdict !== 'wait';
   }
 
-  /** Whether the first of `jobs` is held back until it is known what became of the one behind it. */
-  #mayBePassed(jobs: readonly JobRecord[]): boolean {
-    if (!this.#maybePassed) return false;
-    if (jobs.length > 1 && jobs[0]?.delivery === this.#maybePassed.job.delivery)
-      this.#heldBack = this.#maybePassed;
-    else this.#maybePassed = undefined;
-    return this.#heldBack !== undefined;
-  }
-
-  #takeHeldBack(): Refused | undefined {
-    const heldBack = this.#heldBack;
-    this.#heldBack = undefined;
-    return heldBack;
-  }
-
-  async #parkRefused(token: string, job: JobRecord, failure: RedisFailure): Promise<void> {
-    this.#troubled.delete(job.delivery);
+  #parkRefused(token: string, { job, failure }: Refused): Promise<void> {
     const reason = failure.kind === 'unlisted' ? 'unlisted-error' : 'rejected';
-    await this.#park(token, job, reason, failure.message);
-  }
-
-  async #park(token: string, job: JobRecord, reason: ParkReason, text: string | undefined): Promise<void> {
-    await this.#call(this.#store.park(token, [job.id], text === undefined ? reason : `${reason}: ${text}`));
-    this.#troubled.delete(job.delivery);
-    this.#counts.parked += 1;
-    this.#listener.onParked(job, reason, text);
-  }
-
-  #release(token: string, jobs: readonly JobRecord[]): Promise<void> {
-    const ids = jobs.map((job) => job.id);
-    return this.#call(this.#store.release(token, ids));
-  }
-
-  #call<T>(work: Promise<T>): Promise<T> {
-    return boundedCall(this.#clock, this.#options.backupDeadlineMs, work);
+    return this.#settler.park(token, job, reason, failure.message);
   }
 
   #tellProgress(): void {
-    const now = this.#clock.monotonicMs();
-    const elapsedMs = now - this.#rate.at;
-    if (elapsedMs >= 250) {
-      const perSecond = ((this.#moved - this.#rate.moved) / elapsedMs) * 1000;
-      const known = this.#rate.perSecond;
-      this.#rate = {
-        at: now,
-        moved: this.#moved,
-        perSecond: known === 0 ? perSecond : known * 0.6 + perSecond * 0.4,
-      };
+    if (this.#meter.isDue(this.#moved, this.#clock.monotonicMs())) {
+      this.#listener.onPhase('progress', this.progress);
     }
-    if (now - this.#toldAt < PROGRESS_EVERY_MS) return;
-    this.#toldAt = now;
-    this.#listener.onPhase('progress', this.progress);
   }
 }
 

@@ -32,7 +32,9 @@ class KeptStore implements BackupStore {
   afterAppend: (() => Promise<unknown> | undefined) | undefined;
   beforeLease: (() => Promise<unknown> | undefined) | undefined;
   afterLease: (() => Promise<unknown> | undefined) | undefined;
+  beforeAcknowledge: (() => Promise<unknown> | undefined) | undefined;
   beforeRelease: (() => Promise<unknown> | undefined) | undefined;
+  beforePark: (() => Promise<unknown> | undefined) | undefined;
 
   async append(queue: string, jobs: readonly JobRecord[]): Promise<readonly AppendOutcome[]> {
     await this.beforeAppend?.();
@@ -48,8 +50,9 @@ class KeptStore implements BackupStore {
     return lease;
   }
 
-  acknowledge(token: string, ids: readonly string[]): Promise<void> {
-    return this.inner.acknowledge(token, ids);
+  async acknowledge(token: string, ids: readonly string[]): Promise<void> {
+    await this.beforeAcknowledge?.();
+    await this.inner.acknowledge(token, ids);
   }
 
   async release(token: string, ids: readonly string[]): Promise<void> {
@@ -57,8 +60,9 @@ class KeptStore implements BackupStore {
     await this.inner.release(token, ids);
   }
 
-  park(token: string, ids: readonly string[], reason: string): Promise<void> {
-    return this.inner.park(token, ids, reason);
+  async park(token: string, ids: readonly string[], reason: string): Promise<void> {
+    await this.beforePark?.();
+    await this.inner.park(token, ids, reason);
   }
 
   stats(queue: string): Promise<BackupStats> {
@@ -474,6 +478,35 @@ it('parks a job that is refused again and again as soon as Redis takes the one b
   await isUp(queue);
   expect(parked).toEqual(['rejected']);
   await expectOrder(setup, [20]);
+});
+
+it('parks a job that another has passed, although the store fails when it is told of that', async () => {
+  for (const failing of ['beforeAcknowledge', 'beforePark'] as const) {
+    await using setup = await setUp();
+    const { caller, queue, store, transport } = setup;
+    const parked: string[] = [];
+    queue.on('parked', ({ reason }) => parked.push(reason));
+    const letGo = await hold(setup, 30);
+    const [poison, behind] = [includes(20), includes(21)];
+    let isPassed = false;
+    transport.refuses = (jobs) => {
+      if (poison(jobs)) return isPassed ? undefined : 'WRONGTYPE until another has passed it';
+      if (behind(jobs) && !isPassed) {
+        isPassed = true;
+        store[failing] = () => {
+          store[failing] = undefined;
+          throw new Error('The disk is full');
+        };
+      }
+      return undefined;
+    };
+    letGo();
+    await caller.enqueueUntil(() => isPassed && queue.health().status === 'up');
+    await waitFor(async () => (await store.stats(NAME)).parked === 1, { what: 'the job to be parked' });
+    expect(store[failing]).toBeUndefined();
+    expect(parked).toEqual(['rejected']);
+    await expectOrder(setup, [20]);
+  }
 });
 
 it('parks a job at once that Redis refuses between two that it takes', async () => {

@@ -1,0 +1,80 @@
+import type { JobRecord } from '../job/job-record.js';
+import type { RedisFailure } from '../policy/outage.js';
+
+/** Replays of a job that fail for a reason of its own, after which it is given up. */
+const MAX_REFUSALS = 5;
+
+/** A job that Redis refused, and how. */
+export interface Refused {
+  readonly job: JobRecord;
+  readonly failure: RedisFailure;
+}
+
+/**
+ * Which refused jobs come again, and which are to be parked.
+ *
+ * A job is parked when the fault is its own: refused again and again, while Redis takes others in between. While it takes none
+ * (rights were withdrawn, the key has the wrong type), everything waits. An error that nobody listed counts by itself.
+ *
+ * In order, nothing is taken in between: after as many refusals the job is held back and the one behind it is tried. If Redis
+ * takes that, the one held back has been passed, and may not come any more.
+ */
+export class Refusals {
+  readonly #ordered: boolean;
+  /** Jobs that were refused, by delivery id. */
+  readonly #troubled = new Map<string, { refusals: number; deliveries: number }>();
+  #heldBack: Refused | undefined = undefined;
+  /** One that was held back when the attempt at the job behind it had no answer. That may have passed it. */
+  #maybePassed: Refused | undefined = undefined;
+
+  constructor(ordered: boolean) {
+    this.#ordered = ordered;
+  }
+
+  /** What is to become of a refused job. `deliveries`: how often Redis has taken a job so far; `wasAlone`: in its batch. */
+  judge({ job, failure }: Refused, deliveries: number, wasAlone: boolean): 'park' | 'hold-back' | 'wait' {
+    const trouble = this.#troubled.get(job.delivery) ?? { refusals: 0, deliveries };
+    // Rights may be taken, given back and taken again: one delivery in between proves little.
+    const isUnlisted = failure.kind === 'unlisted';
+    const isFirst = trouble.refusals === 0;
+    if (isUnlisted || isFirst || this.#ordered || deliveries > trouble.deliveries) trouble.refusals += 1;
+    trouble.deliveries = deliveries;
+    this.#troubled.set(job.delivery, trouble);
+    if (trouble.refusals < MAX_REFUSALS) return 'wait';
+    if (isUnlisted || !this.#ordered) return 'park';
+    return wasAlone && this.#heldBack === undefined ? 'hold-back' : 'wait';
+  }
+
+  /** The job will not come again. */
+  forget(job: JobRecord): void {
+    this.#troubled.delete(job.delivery);
+  }
+
+  holdBack(refused: Refused): void {
+    this.#heldBack = refused;
+  }
+
+  takeHeldBack(): Refused | undefined {
+    const heldBack = this.#heldBack;
+    this.#heldBack = undefined;
+    return heldBack;
+  }
+
+  /** The attempt at the job behind the one that is held back had no answer. */
+  unanswered(): void {
+    if (this.#heldBack) this.#maybePassed = this.#heldBack;
+  }
+
+  answered(): void {
+    this.#maybePassed = undefined;
+  }
+
+  /** Whether the first of `jobs` is held back until it is known what became of the one behind it. */
+  mayBePassed(jobs: readonly JobRecord[]): boolean {
+    if (!this.#maybePassed) return false;
+    if (jobs.length > 1 && jobs[0]?.delivery === this.#maybePassed.job.delivery)
+      this.#heldBack = this.#maybePassed;
+    else this.#maybePassed = undefined;
+    return this.#heldBack !== undefined;
+  }
+}

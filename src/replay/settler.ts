@@ -1,0 +1,164 @@
+import type { BackupStore } from '../backup/backup-store.js';
+import type { StoreCall } from '../backup/bounded-call.js';
+import type { Clock } from '../clock/clock.js';
+import type { JobRecord } from '../job/job-record.js';
+import type { ParkReason } from './triage.js';
+
+/** What became of jobs that waited in the backup. */
+export interface Counts {
+  /** Laid down. */
+  readonly replayed: number;
+  /** Found to be laid down already. */
+  readonly recognised: number;
+  readonly parked: number;
+  readonly dropped: number;
+}
+
+/** What the settler tells, once about each job. */
+export interface SettledListener {
+  /** Delivered and gone from the backup. */
+  onDelivered(jobs: readonly JobRecord[], recognised: number): void;
+  onParked(job: JobRecord, reason: ParkReason, text: string | undefined): void;
+  onDropped(job: JobRecord, reason: 'expired'): void;
+}
+
+/**
+ * Tells the store what became of leased jobs, and counts each once, also when the store does not answer: it may have done what
+ * it was asked for, or may do so later, or the job comes with another lease.
+ *
+ * - Delivered jobs count when the store has taken the acknowledgement, or is seen not to have them any more.
+ * - Expired and parked ones count before it is told: when its answer is lost, it never shows them again.
+ */
+export class Settler {
+  readonly #store: BackupStore;
+  readonly #call: StoreCall;
+  readonly #clock: Clock;
+  readonly #leaseMs: number;
+  readonly #listener: SettledListener;
+  readonly #onGone: (job: JobRecord) => void;
+  readonly #counts = { replayed: 0, recognised: 0, parked: 0, dropped: 0 };
+  /** Delivered, but the store did not say that it took the acknowledgement; by delivery id. */
+  readonly #unconfirmed = new Set<string>();
+  /**
+   * Told and counted, but the store did not say that it took it: why it is parked, or undefined for an expired one; by delivery
+   * id.
+   */
+  readonly #told = new Map<string, string | undefined>();
+  /** Of the leases that are worked off, by token. Monotonic ms. */
+  readonly #leasedAt = new Map<string, number>();
+
+  /** `onGone` is called for each job that will not come again. */
+  constructor(
+    store: BackupStore,
+    call: StoreCall,
+    clock: Clock,
+    leaseMs: number,
+    listener: SettledListener,
+    onGone: (job: JobRecord) => void,
+  ) {
+    this.#store = store;
+    this.#call = call;
+    this.#clock = clock;
+    this.#leaseMs = leaseMs;
+    this.#listener = listener;
+    this.#onGone = onGone;
+  }
+
+  get counts(): Counts {
+    return this.#counts;
+  }
+
+  /** A lease is worked off from now on. */
+  begin(token: string): void {
+    this.#leasedAt.set(token, this.#clock.monotonicMs());
+  }
+
+  end(token: string): void {
+    this.#leasedAt.delete(token);
+  }
+
+  /** So much of the lease has passed, 1 being all. */
+  age(token: string): number {
+    return (this.#clock.monotonicMs() - (this.#leasedAt.get(token) ?? 0)) / this.#leaseMs;
+  }
+
+  /** It is in its queue; only the store did not say that it heard of it. */
+  isUnconfirmed(job: JobRecord): boolean {
+    return this.#unconfirmed.has(job.delivery);
+  }
+
+  /** Settles a job that comes although it was told that it is parked or dropped. Resolves with whether it was one. */
+  async again(token: string, job: JobRecord): Promise<boolean> {
+    if (!this.#told.has(job.delivery)) return false;
+    await this.#setAside(token, job, this.#told.get(job.delivery));
+    return true;
+  }
+
+  /** Tells the store that these are delivered, and counts them when it has heard it. */
+  async acknowledge(token: string, jobs: readonly JobRecord[], recognised: number): Promise<void> {
+    for (const { delivery } of jobs) this.#unconfirmed.add(delivery);
+    await this.#call(this.#store.acknowledge(token, idsOf(jobs)));
+    // When the lease has ended, somebody else may have the jobs, and count them.
+    if (this.age(token) >= 1) return;
+    for (const job of jobs) {
+      this.#unconfirmed.delete(job.delivery);
+      this.#onGone(job);
+    }
+    this.#counts.recognised += recognised;
+    this.#counts.replayed += jobs.length - recognised;
+    this.#listener.onDelivered(jobs, recognised);
+  }
+
+  async drop(token: string, job: JobRecord, reason: 'expired'): Promise<void> {
+    this.#counts.dropped += 1;
+    this.#onGone(job);
+    this.#listener.onDropped(job, reason);
+    await this.#setAside(token, job, undefined);
+  }
+
+  async park(token: string, job: JobRecord, reason: ParkReason, text: string | undefined): Promise<void> {
+    this.#counts.parked += 1;
+    this.#onGone(job);
+    this.#listener.onParked(job, reason, text);
+    await this.#setAside(token, job, text === undefined ? reason : `${reason}: ${text}`);
+  }
+
+  /** Back to the store, at their old place. */
+  release(token: string, jobs: readonly JobRecord[]): Promise<void> {
+    return this.#call(this.#store.release(token, idsOf(jobs)));
+  }
+
+  /**
+   * The store holds so many jobs fewer than was thought: those whose acknowledgement had no answer took effect. Returns how
+   * many of them there are.
+   */
+  confirm(missing: number): number {
+    let confirmed = 0;
+    for (const delivery of this.#unconfirmed) {
+      if (confirmed === missing) break;
+      this.#unconfirmed.delete(delivery);
+      confirmed += 1;
+    }
+    this.#counts.replayed += confirmed;
+    return confirmed;
+  }
+
+  /** Parks the job in the store; one without a reason goes for good. */
+  #setAside(token: string, job: JobRecord, parkedFor: string | undefined): Promise<void> {
+    this.#told.set(job.delivery, parkedFor);
+    const leasedAt = this.#leasedAt.get(token) ?? 0;
+    const done =
+      parkedFor === undefined
+        ? this.#store.acknowledge(token, [job.id])
+        : this.#store.park(token, [job.id], parkedFor);
+    // It may say so after the deadline; but of a lease that has ended, it may say so and have done nothing.
+    const taken = done.then(() => {
+      if (this.#clock.monotonicMs() - leasedAt < this.#leaseMs) this.#told.delete(job.delivery);
+    });
+    return this.#call(taken);
+  }
+}
+
+function idsOf(jobs: readonly JobRecord[]): string[] {
+  return jobs.map((job) => job.id);
+}
