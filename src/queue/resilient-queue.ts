@@ -777,6 +777,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       const inherited = Math.max(0, stats.pending - this.#books.pending);
       this.#books.inherited += inherited;
       this.#books.pending += inherited;
+      // What the store had kept of these is among them.
+      this.#perhapsKept.clear();
     }
     this.#refreshStatus();
   }

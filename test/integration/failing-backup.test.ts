@@ -472,3 +472,68 @@ it('parks no job that Redis took, although it refuses the job when the store did
   await waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
   expect(queue.health().totals).toMatchObject({ delivered: 2, pending: 0, parked: 0 });
 });
+
+const asides = [
+  { what: 'parked', method: 'park', change: { transport: 'another' } },
+  { what: 'dropped', method: 'acknowledge', change: { expiresAt: 1 } },
+] as const;
+for (const { what, method, change } of asides) {
+  it.each(['fails', 'hangs', 'mute'] as const)(
+    `tells once that a job is ${what} when the store %s`,
+    async (ailment) => {
+      await using setup = await setUp();
+      const { store, queue, errors } = setup;
+      const told: string[] = [];
+      queue.on('parked', ({ id }) => told.push(`${id} is parked`));
+      queue.on('dropped', ({ id }) => told.push(`${id} is dropped`));
+      const maintenance = queue.isolate();
+      await queue.enqueue('job', 1, { id: 'aside' });
+      const [job] = (await store.inner.admin.list(NAME, 'pending', { limit: 1 })).jobs as JobRecord[];
+      await store.inner.admin.remove(NAME, ['aside']);
+      await store.inner.append(NAME, [{ ...(job as JobRecord), ...change }]);
+      store.ails.set(method, ailment);
+      maintenance.dispose();
+      // When it had its effect, the job does not come again.
+      const calls = ailment === 'mute' ? 1 : 3;
+      await waitFor(() => (store.calls.get(method) ?? 0) >= calls && errors.length > 0, {
+        what: 'the store to be told, and to be given up',
+        timeoutMs: 20_000,
+      });
+      store.wake();
+      const counts = { pending: 0, parked: what === 'parked' ? 1 : 0, dropped: what === 'dropped' ? 1 : 0 };
+      await waitFor(
+        async () => {
+          const { pending, parked } = await store.inner.stats(NAME);
+          return queue.health().status === 'up' && pending === 0 && parked === counts.parked;
+        },
+        { what: 'the store to have heard of it', timeoutMs: 20_000 },
+      );
+      expect(told).toEqual([`aside is ${what}`]);
+      expectBalance(queue);
+      expect(queue.health().totals).toMatchObject({ accepted: 2, delivered: 1, ...counts });
+    },
+  );
+}
+
+it('inherits once what it perhaps kept before the store first said what it holds', async () => {
+  await using setup = await setUp();
+  const { store } = setup;
+  store.ails.set('stats', 'fails');
+  const other = new ResilientQueue(NAME, {
+    ...{ redis: setup.client, backup: store, backupDeadlineMs: 100, replay: { auto: false } },
+  });
+  const maintenance = other.isolate();
+  const append = store.inner.append.bind(store.inner);
+  store.inner.append = async (name, jobs) => {
+    await append(name, jobs);
+    throw Object.assign(new Error('connection lost after commit'), { fate: 'unknown' });
+  };
+  const enqueued = await other.enqueue('job', 1, { id: 'kept' }).catch((error: ResilientQueueError) => error);
+  expect(enqueued).toMatchObject({ fate: 'unknown' });
+  store.ails.clear();
+  maintenance.dispose();
+  await other.replay();
+  expect(other.health().totals).toMatchObject({ inherited: 1, delivered: 1, pending: 0 });
+  expectBalance(other);
+  await other.close();
+});
