@@ -1,59 +1,18 @@
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import {
-  type Delivery,
-  type DeliveryContext,
-  type JobRecord,
-  MemoryBackupStore,
-  type QueueOptions,
-  type RedisConnection,
-  ResilientQueue,
-  StreamsTransport,
-  streamKey,
-} from '../../src/index.js';
-import { RedisServer } from '../support/redis-server.js';
-import { readStream } from '../support/stream.js';
-import { waitFor } from '../support/wait-for.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { type Delivery, MemoryBackupStore, type QueueOptions } from '../../src/index.js';
+import { HookedTransport } from '../support/hooked-transport.js';
+import { queueOnRedis } from '../support/queue-on-redis.js';
 
-/** Takes any options, and answers as `answer` says. */
-class ForeignTransport extends StreamsTransport {
-  answer: (delivery: Delivery) => unknown = (delivery) => delivery;
-  readonly options: unknown[] = [];
-  delayMs = 0;
-
+/** Takes any options. */
+class ForeignTransport extends HookedTransport {
   override check(): void {}
-
-  override async deliver(
-    connection: RedisConnection,
-    jobs: readonly JobRecord[],
-    context: DeliveryContext,
-  ): Promise<Delivery> {
-    this.options.push(...jobs.map(({ transportOptions }) => transportOptions));
-    const delivery = await super.deliver(connection, jobs, context);
-    const { delayMs } = this;
-    this.delayMs = 0;
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-    return this.answer(delivery) as Delivery;
-  }
 }
 
 async function setUp(options: Partial<QueueOptions> = {}) {
-  const server = await RedisServer.start({ appendOnly: 'no' });
-  onTestFinished(() => server.stop());
-  const redis = new Redis(server.port);
-  onTestFinished(() => redis.disconnect());
   const transport = new ForeignTransport();
-  const queue = new ResilientQueue('foreign', {
-    ...{ redis, backup: new MemoryBackupStore(), transport },
-    ...options,
-  });
-  onTestFinished(async () => void (await queue.close()));
-  const errors: string[] = [];
-  queue.on('error', ({ error }) => errors.push(error.message));
-  const idsInRedis = async () =>
-    (await readStream(server, streamKey('foreign'))).map(({ fields }) => fields.id as string);
-  const isUp = () => waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
-  return { queue, transport, errors, idsInRedis, isUp };
+  const backup = new MemoryBackupStore();
+  return { transport, ...(await queueOnRedis('foreign', { backup, transport, ...options })) };
 }
 
 describe('a transport that does not say what became of each job', () => {
@@ -66,7 +25,7 @@ describe('a transport that does not say what became of each job', () => {
     ['holes', ({ outcomes }) => ({ outcomes: new Array(outcomes.length) })],
   ])('has its jobs backed up, and replayed once it does: %s', async (_, answer) => {
     const { queue, transport, idsInRedis, isUp } = await setUp();
-    transport.answer = answer;
+    transport.after = answer;
     const isolation = queue.isolate();
     const first = await Promise.all([1, 2, 3, 4, 5].map((n) => queue.enqueue('job', n)));
     isolation.dispose();
@@ -74,7 +33,7 @@ describe('a transport that does not say what became of each job', () => {
     expect(live.outcome).toBe('backed-up');
     expect(await queue.replay()).toMatchObject({ remaining: 6 });
     expect(queue.health().totals).toMatchObject({ delivered: 0, pending: 6 });
-    transport.answer = (delivery) => delivery;
+    transport.after = (delivery) => delivery;
     await isUp();
     expect((await idsInRedis()).sort()).toEqual([...first, live].map(({ id }) => id).sort());
     expect(queue.health().totals).toMatchObject({ accepted: 6, delivered: 6, pending: 0 });
@@ -106,9 +65,11 @@ describe('options for a transport', () => {
     const given = { shard: 1 };
     await queue.enqueue('job', 1, options(given));
     given.shard = 2;
+    const seen: unknown[] = [];
+    transport.before = (jobs) => void seen.push(...jobs.map(({ transportOptions }) => transportOptions));
     isolation.dispose();
     await isUp();
-    expect(transport.options).toEqual([{ shard: 1 }]);
+    expect(seen).toEqual([{ shard: 1 }]);
   });
 });
 
@@ -128,7 +89,14 @@ it('counts each job once, although a lease ends while its jobs are laid down', a
   });
   const isolation = queue.isolate();
   const receipts = await Promise.all(Array.from({ length: 4000 }, (_, n) => queue.enqueue('job', n)));
-  transport.delayMs = 1500;
+  let isFirst = true;
+  transport.after = async (delivery) => {
+    if (isFirst) {
+      isFirst = false;
+      await sleep(1500);
+    }
+    return delivery;
+  };
   isolation.dispose();
   await isUp();
   expect(await idsInRedis()).toHaveLength(receipts.length);

@@ -5,19 +5,16 @@ import {
   type AppendOutcome,
   type BackupStats,
   type BackupStore,
-  type Delivery,
-  type DeliveryContext,
   isResilientQueueError,
   type JobRecord,
   type Lease,
   MemoryBackupStore,
   type QueueOptions,
-  type RedisConnection,
   ResilientQueue,
-  StreamsTransport,
   streamKey,
 } from '../../src/index.js';
 import { FaultProxy } from '../support/fault-proxy.js';
+import { HookedTransport } from '../support/hooked-transport.js';
 import { RedisServer } from '../support/redis-server.js';
 import { readStream } from '../support/stream.js';
 import { waitFor } from '../support/wait-for.js';
@@ -73,20 +70,16 @@ class KeptStore implements BackupStore {
 }
 
 /** Lets a test refuse a batch instead of delivering it. */
-class MoodyTransport extends StreamsTransport {
+class MoodyTransport extends HookedTransport {
   refuses: (jobs: readonly JobRecord[]) => string | undefined = () => undefined;
   refusals = 0;
 
-  override async deliver(
-    connection: RedisConnection,
-    jobs: readonly JobRecord[],
-    context: DeliveryContext,
-  ): Promise<Delivery> {
+  override before = (jobs: readonly JobRecord[]): void => {
     const refusal = this.refuses(jobs);
-    if (refusal === undefined) return super.deliver(connection, jobs, context);
+    if (refusal === undefined) return;
     this.refusals += 1;
     throw new Error(refusal);
-  }
+  };
 }
 
 const numberOf = (job: JobRecord) => (JSON.parse(job.payload) as { n: number }).n;

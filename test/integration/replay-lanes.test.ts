@@ -1,19 +1,7 @@
-import { Redis } from 'ioredis';
-import { expect, it, onTestFinished } from 'vitest';
-import {
-  type Delivery,
-  type DeliveryContext,
-  type JobRecord,
-  type Lease,
-  MemoryBackupStore,
-  type QueueOptions,
-  type RedisConnection,
-  ResilientQueue,
-  StreamsTransport,
-  streamKey,
-} from '../../src/index.js';
-import { RedisServer } from '../support/redis-server.js';
-import { readStream } from '../support/stream.js';
+import { expect, it } from 'vitest';
+import { type JobRecord, type Lease, MemoryBackupStore, type QueueOptions } from '../../src/index.js';
+import { HookedTransport } from '../support/hooked-transport.js';
+import { queueOnRedis } from '../support/queue-on-redis.js';
 import { waitFor } from '../support/wait-for.js';
 
 /** Knows which leases are held, and lets others have their turn in each call as a store on a disk does. */
@@ -24,6 +12,10 @@ class WatchedStore extends MemoryBackupStore {
   mostHeld = 0;
   emptyLeases = 0;
   failingLease = -1;
+
+  isOfSecondLease(jobs: readonly JobRecord[]): boolean {
+    return this.leased[1]?.includes(jobs[0]?.id ?? '') ?? false;
+  }
 
   override async lease(queue: string, limit: number, leaseMs: number): Promise<Lease | undefined> {
     await new Promise(setImmediate);
@@ -60,20 +52,12 @@ class WatchedStore extends MemoryBackupStore {
 }
 
 async function setUp(jobs: number, options: Partial<QueueOptions> = {}) {
-  const server = await RedisServer.start({ appendOnly: 'no' });
-  onTestFinished(() => server.stop());
-  const redis = new Redis(server.port);
-  onTestFinished(() => redis.disconnect());
   const store = new WatchedStore();
-  const queue = new ResilientQueue('lanes', { redis, backup: store, ...options });
-  onTestFinished(async () => void (await queue.close()));
-  const errors: string[] = [];
-  queue.on('error', ({ kind }) => errors.push(kind));
+  const setting = await queueOnRedis('lanes', { backup: store, ...options });
+  const { queue } = setting;
   const isolation = queue.isolate();
   const receipts = await Promise.all(Array.from({ length: jobs }, (_, n) => queue.enqueue('job', n)));
-  const idsInRedis = async () =>
-    (await readStream(server, streamKey('lanes'))).map(({ fields }) => fields.id as string);
-  return { ...{ queue, store, errors, isolation, idsInRedis }, ids: receipts.map(({ id }) => id) };
+  return { ...setting, store, isolation, ids: receipts.map(({ id }) => id) };
 }
 
 it('works a large backlog off in two lanes, each job once', async () => {
@@ -88,96 +72,75 @@ it('works a large backlog off in two lanes, each job once', async () => {
 });
 
 it('keeps to one lane in order', async () => {
-  const { queue, store, isolation, ids, idsInRedis } = await setUp(2000, {
+  const { store, isolation, ids, idsInRedis, isUp } = await setUp(2000, {
     ordering: 'queue',
     replay: { batchSize: 64 },
   });
   isolation.dispose();
-  await waitFor(() => queue.health().status === 'up', { what: 'the replay to end' });
+  await isUp();
   expect(store.mostHeld).toBe(1);
   expect(await idsInRedis()).toEqual(ids);
 });
 
 it('is not stopped by a lane whose store fails, and says so', async () => {
-  const { queue, store, errors, isolation, ids, idsInRedis } = await setUp(1000, {
+  const { store, errors, isolation, ids, idsInRedis, isUp } = await setUp(1000, {
     replay: { batchSize: 16 },
   });
   // The second lane's first is the second of all.
   store.failingLease = 1;
   isolation.dispose();
-  await waitFor(() => queue.health().status === 'up', { what: 'the replay to end' });
-  expect(errors).toEqual(['backup']);
+  await isUp();
+  expect(errors.map(({ kind }) => kind)).toEqual(['backup']);
   expect(store.mostHeld).toBe(2);
   expect((await idsInRedis()).sort()).toEqual([...ids].sort());
 });
 
 it('does not end before the second lane has, whose jobs may come back', async () => {
-  let store: WatchedStore | undefined;
-  let isRefused = false;
-  /** Fails with the second lane's first batch, once the first lane has found nothing more to do. */
-  class Refusing extends StreamsTransport {
-    override async deliver(
-      connection: RedisConnection,
-      jobs: readonly JobRecord[],
-      context: DeliveryContext,
-    ): Promise<Delivery> {
-      const isSecond = store?.leased[1]?.includes(jobs[0]?.id ?? '') ?? false;
-      if (isSecond && !isRefused) {
-        await waitFor(() => (store as WatchedStore).emptyLeases > 0, { what: 'an empty lease' });
-        isRefused = true;
-        throw Object.assign(new Error("READONLY You can't write against a read only replica."), {
-          name: 'ReplyError',
-        });
-      }
-      return super.deliver(connection, jobs, context);
-    }
-  }
-  const setting = await setUp(60, {
-    transport: new Refusing(),
+  const transport = new HookedTransport();
+  const { queue, store, isolation, ids, idsInRedis } = await setUp(60, {
+    ...{ transport, attemptTimeoutMs: 10_000, deadlineMs: 20_000 },
     replay: { batchSize: 10, auto: false },
-    attemptTimeoutMs: 10_000,
-    deadlineMs: 20_000,
   });
-  store = setting.store;
-  setting.isolation.dispose();
-  expect(await setting.queue.replay()).toMatchObject({ replayed: 60, remaining: 0 });
+  // The second lane's first batch fails, once the first lane has found nothing more to do.
+  let isRefused = false;
+  transport.before = async (jobs) => {
+    if (isRefused || !store.isOfSecondLease(jobs)) return;
+    await waitFor(() => store.emptyLeases > 0, { what: 'an empty lease' });
+    isRefused = true;
+    const error = new Error("READONLY You can't write against a read only replica.");
+    throw Object.assign(error, { name: 'ReplyError' });
+  };
+  isolation.dispose();
+  expect(await queue.replay()).toMatchObject({ replayed: 60, remaining: 0 });
   expect(isRefused).toBe(true);
   expect(store.mostHeld).toBe(2);
-  expect((await setting.idsInRedis()).sort()).toEqual([...setting.ids].sort());
+  expect((await idsInRedis()).sort()).toEqual([...ids].sort());
 });
 
 it('is waited for by close()', async () => {
-  let store: WatchedStore | undefined;
+  const transport = new HookedTransport();
+  const { queue, store, isolation } = await setUp(20_000, {
+    ...{ transport, attemptTimeoutMs: 10_000, deadlineMs: 20_000 },
+    replay: { batchSize: 10 },
+  });
   let isUnderWay = false;
   let isOver = false;
   let goOn = () => {};
   const gate = new Promise<void>((resolve) => {
     goOn = resolve;
   });
-  class Slow extends StreamsTransport {
-    override async deliver(
-      connection: RedisConnection,
-      jobs: readonly JobRecord[],
-      context: DeliveryContext,
-    ): Promise<Delivery> {
-      const isSecond = store?.leased[1]?.includes(jobs[0]?.id ?? '') ?? false;
-      isUnderWay ||= isSecond;
-      if (isSecond) await gate;
-      const delivery = await super.deliver(connection, jobs, context);
-      isOver ||= isSecond;
-      return delivery;
-    }
-  }
-  const setting = await setUp(20_000, {
-    transport: new Slow(),
-    replay: { batchSize: 10 },
-    attemptTimeoutMs: 10_000,
-    deadlineMs: 20_000,
-  });
-  store = setting.store;
-  setting.isolation.dispose();
+  transport.before = async (jobs) => {
+    if (!store.isOfSecondLease(jobs)) return;
+    isUnderWay = true;
+    await gate;
+  };
+  transport.after = (delivery, jobs) => {
+    isOver ||= store.isOfSecondLease(jobs);
+    return delivery;
+  };
+  isolation.dispose();
   await waitFor(() => isUnderWay, { what: 'the second lane to lay jobs down' });
-  const closing = setting.queue.close({ timeoutMs: 0 });
+  const closing = queue.close({ timeoutMs: 0 });
   setTimeout(goOn, 200);
   await closing;
   expect(isOver).toBe(true);
