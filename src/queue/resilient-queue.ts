@@ -771,7 +771,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   async #look(): Promise<void> {
     const stats = await this.#backlog.look(() => !this.#writer.isAppending && !this.#replayer.isActive);
     if (stats && this.#policy.isClosed) this.#backlog.isStoreWell = true;
-    if (stats && stats.missing > 0) this.#countReplayed(this.#replayer.confirm(stats.missing), 0);
+    if (stats) this.#countReplayed(this.#replayer.confirm(stats), 0);
     if (stats && !this.#inheritanceKnown) {
       this.#inheritanceKnown = true;
       const inherited = Math.max(0, stats.pending - this.#books.pending);

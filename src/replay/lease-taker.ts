@@ -2,6 +2,11 @@ import type { BackupStore, Lease } from '../backup/backup-store.js';
 import type { StoreCall } from '../backup/bounded-call.js';
 import type { Clock } from '../clock/clock.js';
 
+/** A lease, and since when it may have been held. Monotonic ms. */
+export interface TakenLease extends Lease {
+  readonly since: number;
+}
+
 interface LeaseTakerOptions {
   /** Jobs of a lease at most. */
   readonly batchSize: number;
@@ -24,7 +29,9 @@ export class LeaseTaker {
   #strayLeaseSince: number | undefined = undefined;
   /** Calls of `lease()` that were given up: one that takes effect late holds jobs that nobody works off. */
   #hungLeases = 0;
-  /** Until when a call may take effect that a predecessor made before it died. Monotonic ms. */
+  /** Of these, how many have been answered. */
+  #strays = 0;
+  /** Until when a predecessor's lease may hold, or a call take effect that it made before it died. Monotonic ms. */
   #strayCallsUntil = 0;
 
   constructor(store: BackupStore, queue: string, call: StoreCall, clock: Clock, options: LeaseTakerOptions) {
@@ -33,21 +40,45 @@ export class LeaseTaker {
     this.#call = call;
     this.#clock = clock;
     this.#options = options;
-    if (!options.ordered) return;
-    this.#strayLeaseSince = clock.monotonicMs();
-    this.#strayCallsUntil = this.#strayLeaseSince + options.leaseMs;
+    if (options.ordered) this.#strayCallsUntil = clock.monotonicMs() + options.leaseMs;
   }
 
-  /** Jobs that nobody else holds; undefined when there are none. */
-  async take(): Promise<Lease | undefined> {
+  /**
+   * Jobs that nobody else holds; undefined when there are none. In order `held` while somebody may hold older ones, at most as
+   * long as a lease can hold.
+   */
+  async take(): Promise<TakenLease | 'held' | undefined> {
+    if (!this.#options.ordered) return this.#lease();
+    if (!(await this.#isAlone(0))) return 'held';
+    const strays = this.#strays;
+    const lease = await this.#lease();
+    // While this call was under way, another may have taken older jobs, and those may even be back by now.
+    if (strays === this.#strays && (!this.#mayStray || (await this.#isAlone(lease?.jobs.length ?? 0))))
+      return lease;
+    if (lease) await this.#giveBack(lease);
+    return 'held';
+  }
+
+  /** The store has failed: what it was asked for may be done all the same. */
+  storeFailed(): void {
+    this.#strayLeaseSince = this.#clock.monotonicMs();
+  }
+
+  async #lease(): Promise<TakenLease | undefined> {
     const { batchSize, leaseMs } = this.#options;
+    // Not from its answer on: by the store's clock it would end earlier.
+    const since = this.#clock.monotonicMs();
     const leasing = this.#store.lease(this.#queue, batchSize, leaseMs);
     try {
-      return await this.#call(leasing);
+      const lease = await this.#call(leasing);
+      return lease && { token: lease.token, jobs: lease.jobs, since };
     } catch (error) {
       this.#hungLeases += 1;
       void leasing
-        .then((late) => late && this.#giveBack(late))
+        .then((late) => {
+          this.#strays += 1;
+          return late && this.#giveBack(late);
+        })
         .catch(() => {})
         .finally(() => {
           this.#hungLeases -= 1;
@@ -56,18 +87,9 @@ export class LeaseTaker {
     }
   }
 
-  /** The store has failed: what it was asked for may be done all the same. */
-  storeFailed(): void {
-    this.#strayLeaseSince = this.#clock.monotonicMs();
-  }
-
-  /**
-   * In order: resolves with whether nobody holds jobs but the caller, so many of them. A stray lease is waited for, at most as
-   * long as it can hold.
-   */
-  async isAlone(own: number): Promise<boolean> {
-    if (!this.#options.ordered) return true;
-    if (this.#strayLeaseSince === undefined && !this.mayStray) return true;
+  /** Whether nobody holds jobs but the caller, so many of them. */
+  async #isAlone(own: number): Promise<boolean> {
+    if (this.#strayLeaseSince === undefined && !this.#mayStray) return true;
     const { leased } = await this.#call(this.#store.stats(this.#queue));
     const now = this.#clock.monotonicMs();
     if (leased <= own) {
@@ -79,7 +101,7 @@ export class LeaseTaker {
   }
 
   /** A lease may still be taken that nobody waits for. */
-  get mayStray(): boolean {
+  get #mayStray(): boolean {
     return this.#hungLeases > 0 || this.#clock.monotonicMs() < this.#strayCallsUntil;
   }
 

@@ -6,7 +6,7 @@ import type { RedisPolicy } from '../policy/default-policy.js';
 import { RedisFailure, sortFailure } from '../policy/outage.js';
 import type { RedisGateway } from '../policy/redis-gateway.js';
 import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
-import { LeaseTaker } from './lease-taker.js';
+import { LeaseTaker, type TakenLease } from './lease-taker.js';
 import { Pacing } from './pacing.js';
 import { PROGRESS_EVERY_MS, ProgressMeter } from './progress-meter.js';
 import { Refusals, type Refused } from './refusals.js';
@@ -14,8 +14,8 @@ import { type Counts, type SettledListener, Settler } from './settler.js';
 import { triage } from './triage.js';
 
 const MAX_BYTES = 1024 * 1024;
-/** How often to look whether a lease has ended that stands in the way. */
-const STRAY_LEASE_LOOK_MS = 250;
+/** How often to look whether somebody still holds jobs that stand in the way. */
+const HELD_LOOK_MS = 250;
 /** After a pass without progress nobody can make the next one come sooner. */
 const LEAST_PAUSE_MS = 100;
 
@@ -224,8 +224,12 @@ export class Replayer {
     );
   }
 
-  /** See {@link Settler.confirm}. */
-  confirm(missing: number): number {
+  /**
+   * What the store said that it holds, and how many jobs fewer that is than was thought. Returns how many of these it was told
+   * to be delivered without an answer.
+   */
+  confirm({ pending, missing }: { readonly pending: number; readonly missing: number }): number {
+    if (pending === 0) this.#settler.storeIsEmpty();
     return this.#settler.confirm(missing);
   }
 
@@ -287,20 +291,15 @@ export class Replayer {
       this.#isCalled = false;
       const startedAt = this.#clock.monotonicMs();
       try {
-        if (!(await this.#leases.isAlone(0))) {
-          await pause(this.#clock, STRAY_LEASE_LOOK_MS, { background: true });
+        const lease = await this.#leases.take();
+        if (lease === 'held') {
+          await pause(this.#clock, HELD_LOOK_MS, { background: true });
           continue;
         }
-        const lease = await this.#leases.take();
         if (!lease && !this.#secondLane) return;
         if (!lease) {
           // What it cannot deliver comes back.
           await this.#secondLane;
-          continue;
-        }
-        // A call that hung, or was a predecessor's, may have taken older jobs between the last two.
-        if (this.#leases.mayStray && !(await this.#leases.isAlone(lease.jobs.length))) {
-          await this.#settler.release(lease.token, lease.jobs);
           continue;
         }
         if (!this.#hasStarted) {
@@ -332,7 +331,7 @@ export class Replayer {
     try {
       while (this.#isWanted && this.#isWorthTwoLanes) {
         const lease = await this.#leases.take();
-        if (!lease) break;
+        if (!lease || lease === 'held') break;
         await this.#replayLease(lease);
         await new Promise(setImmediate);
       }
@@ -368,8 +367,8 @@ export class Replayer {
     await pause(this.#clock, pauseMs - leastMs, { background: true, signal: this.#wakeUp.signal });
   }
 
-  async #replayLease(lease: Lease): Promise<void> {
-    this.#settler.begin(lease.token);
+  async #replayLease(lease: TakenLease): Promise<void> {
+    this.#settler.begin(lease);
     let toSend = lease.jobs;
     let next = 0;
     try {

@@ -2,6 +2,7 @@ import type { BackupStore } from '../backup/backup-store.js';
 import type { StoreCall } from '../backup/bounded-call.js';
 import type { Clock } from '../clock/clock.js';
 import type { JobRecord } from '../job/job-record.js';
+import type { TakenLease } from './lease-taker.js';
 import type { ParkReason } from './triage.js';
 
 /** What became of jobs that waited in the backup. */
@@ -69,8 +70,8 @@ export class Settler {
   }
 
   /** A lease is worked off from now on. */
-  begin(token: string): void {
-    this.#leasedAt.set(token, this.#clock.monotonicMs());
+  begin({ token, since }: TakenLease): void {
+    this.#leasedAt.set(token, since);
   }
 
   end(token: string): void {
@@ -128,6 +129,11 @@ export class Settler {
     return this.#call(this.#store.release(token, idsOf(jobs)));
   }
 
+  /** The store holds no job that waits: what it was told of those it had has come true. */
+  storeIsEmpty(): void {
+    this.#told.clear();
+  }
+
   /**
    * The store holds so many jobs fewer than was thought: those whose acknowledgement had no answer took effect. Returns how
    * many of them there are.
@@ -144,18 +150,12 @@ export class Settler {
   }
 
   /** Parks the job in the store; one without a reason goes for good. */
-  #setAside(token: string, job: JobRecord, parkedFor: string | undefined): Promise<void> {
+  async #setAside(token: string, job: JobRecord, parkedFor: string | undefined): Promise<void> {
     this.#told.set(job.delivery, parkedFor);
-    const leasedAt = this.#leasedAt.get(token) ?? 0;
-    const done =
-      parkedFor === undefined
-        ? this.#store.acknowledge(token, [job.id])
-        : this.#store.park(token, [job.id], parkedFor);
-    // It may say so after the deadline; but of a lease that has ended, it may say so and have done nothing.
-    const taken = done.then(() => {
-      if (this.#clock.monotonicMs() - leasedAt < this.#leaseMs) this.#told.delete(job.delivery);
-    });
-    return this.#call(taken);
+    if (parkedFor === undefined) await this.#call(this.#store.acknowledge(token, [job.id]));
+    else await this.#call(this.#store.park(token, [job.id], parkedFor));
+    // An outdated token changes nothing, which the store need not say.
+    if (this.age(token) < 1) this.#told.delete(job.delivery);
   }
 }
 

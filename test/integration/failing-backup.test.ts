@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type AppendOutcome,
   type BackupStats,
@@ -477,43 +477,62 @@ const asides = [
   { what: 'parked', method: 'park', change: { transport: 'another' } },
   { what: 'dropped', method: 'acknowledge', change: { expiresAt: 1 } },
 ] as const;
-for (const { what, method, change } of asides) {
-  it.each(['fails', 'hangs', 'mute'] as const)(
-    `tells once that a job is ${what} when the store %s`,
-    async (ailment) => {
-      await using setup = await setUp();
-      const { store, queue, errors } = setup;
-      const told: string[] = [];
-      queue.on('parked', ({ id }) => told.push(`${id} is parked`));
-      queue.on('dropped', ({ id }) => told.push(`${id} is dropped`));
-      const maintenance = queue.isolate();
-      await queue.enqueue('job', 1, { id: 'aside' });
-      const [job] = (await store.inner.admin.list(NAME, 'pending', { limit: 1 })).jobs as JobRecord[];
-      await store.inner.admin.remove(NAME, ['aside']);
-      await store.inner.append(NAME, [{ ...(job as JobRecord), ...change }]);
-      store.ails.set(method, ailment);
-      maintenance.dispose();
-      // When it had its effect, the job does not come again.
-      const calls = ailment === 'mute' ? 1 : 3;
-      await waitFor(() => (store.calls.get(method) ?? 0) >= calls && errors.length > 0, {
-        what: 'the store to be told, and to be given up',
-        timeoutMs: 20_000,
-      });
-      store.wake();
-      const counts = { pending: 0, parked: what === 'parked' ? 1 : 0, dropped: what === 'dropped' ? 1 : 0 };
-      await waitFor(
-        async () => {
-          const { pending, parked } = await store.inner.stats(NAME);
-          return queue.health().status === 'up' && pending === 0 && parked === counts.parked;
-        },
-        { what: 'the store to have heard of it', timeoutMs: 20_000 },
-      );
-      expect(told).toEqual([`aside is ${what}`]);
-      expectBalance(queue);
-      expect(queue.health().totals).toMatchObject({ accepted: 2, delivered: 1, ...counts });
-    },
-  );
-}
+describe.each(asides)('tells once that a job is $what', ({ what, method, change }) => {
+  /** Lets go of a job that is to be set aside, while the store ails. */
+  async function begin({ store, queue }: Setup, ailment: 'fails' | 'hangs' | 'mute'): Promise<string[]> {
+    const told: string[] = [];
+    queue.on('parked', ({ id }) => told.push(`${id} is parked`));
+    queue.on('dropped', ({ id }) => told.push(`${id} is dropped`));
+    const maintenance = queue.isolate();
+    await queue.enqueue('job', 1, { id: 'aside' });
+    const [job] = (await store.inner.admin.list(NAME, 'pending', { limit: 1 })).jobs as JobRecord[];
+    await store.inner.admin.remove(NAME, ['aside']);
+    await store.inner.append(NAME, [{ ...(job as JobRecord), ...change }]);
+    store.ails.set(method, ailment);
+    maintenance.dispose();
+    return told;
+  }
+
+  async function end({ store, queue }: Setup, told: readonly string[]): Promise<void> {
+    store.wake();
+    const parked = what === 'parked' ? 1 : 0;
+    await waitFor(
+      async () => {
+        const stats = await store.inner.stats(NAME);
+        return queue.health().status === 'up' && stats.pending === 0 && stats.parked === parked;
+      },
+      { what: 'the store to have heard of it', timeoutMs: 20_000 },
+    );
+    expect(told).toEqual([`aside is ${what}`]);
+    expectBalance(queue);
+    const dropped = 1 - parked;
+    expect(queue.health().totals).toMatchObject({ accepted: 2, delivered: 1, pending: 0, parked, dropped });
+  }
+
+  it.each(['fails', 'hangs', 'mute'] as const)('when the store %s', async (ailment) => {
+    await using setup = await setUp();
+    const { store, errors } = setup;
+    const told = await begin(setup, ailment);
+    // When it had its effect, the job does not come again.
+    const calls = ailment === 'mute' ? 1 : 3;
+    await waitFor(() => (store.calls.get(method) ?? 0) >= calls && errors.length > 0, {
+      what: 'the store to be told, and to be given up',
+      timeoutMs: 20_000,
+    });
+    await end(setup, told);
+  });
+
+  it('when the store hears of it after a neighbour has taken the job', async () => {
+    await using setup = await setUp({ backupDeadlineMs: 20_000 });
+    const { store } = setup;
+    const told = await begin(setup, 'hangs');
+    await waitFor(() => store.calls.get(method) === 1, { what: 'the store to be told' });
+    const isOver = async () => (await store.inner.stats(NAME)).leased === 0;
+    await waitFor(isOver, { what: 'the lease to end' });
+    expect((await store.inner.lease(NAME, 1, 100))?.jobs).toHaveLength(1);
+    await end(setup, told);
+  });
+});
 
 it('inherits once what it perhaps kept before the store first said what it holds', async () => {
   await using setup = await setUp();

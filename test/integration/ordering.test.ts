@@ -400,20 +400,34 @@ it('counts the jobs that a store kept without saying so: the backlog is not empt
   await expectOrder(setup);
 });
 
-it('takes jobs back that a call of lease() gets after it was given up', async () => {
-  await using setup = await setUp({ replay: { batchSize: 32, leaseMs: 5000, pollMs: 100 } });
+it.each([
+  { what: 'while it expects some of a predecessor', leaseMs: 60_000, answeredAt: 'afterLease' },
+  { what: 'before the answer of the next call', leaseMs: 1000, answeredAt: 'afterLease' },
+  { what: 'after the next call had to be taken back', leaseMs: 1000, answeredAt: 'beforeRelease' },
+] as const)('takes jobs back that a call of lease() gets late, $what', async ({ leaseMs, answeredAt }) => {
+  await using setup = await setUp({ replay: { batchSize: 32, leaseMs, pollMs: 100 } });
   const { caller, queue, store } = setup;
-  await backUp(setup, 100);
+  if (leaseMs <= 1000) await sleep(leaseMs);
+  const letGo = await hold(setup, 100);
   const hung = gate();
+  const answered = gate();
+  let calls = 0;
   let leases = 0;
   store.beforeLease = () => {
-    leases += 1;
-    if (leases === 1) return hung.isOpen;
+    calls += 1;
+    if (calls === 1) return hung.isOpen;
     // At the worst moment: nobody has held a job just now, and the next call is under way.
     hung.open();
     return new Promise(setImmediate);
   };
-  await heal(setup);
+  store.afterLease = () => {
+    leases += 1;
+    if (leases === 1) return answered.isOpen;
+    if (answeredAt === 'afterLease') answered.open();
+    return undefined;
+  };
+  if (answeredAt === 'beforeRelease') store.beforeRelease = async () => answered.open();
+  letGo();
   await caller.enqueueUntil(() => queue.health().status === 'up');
   expect(leases).toBeGreaterThan(2);
   await expectOrder(setup);
@@ -422,10 +436,10 @@ it('takes jobs back that a call of lease() gets after it was given up', async ()
 it('waits for the end of a lease that a store gave without an answer', async () => {
   await using setup = await setUp({ replay: { batchSize: 32, leaseMs: 1000, pollMs: 100 } });
   const { caller, queue, store } = setup;
-  await backUp(setup, 100);
+  const letGo = await hold(setup, 100);
   let leases = 0;
   store.afterLease = () => (++leases === 1 ? new Promise<never>(() => {}) : undefined);
-  await heal(setup);
+  letGo();
   await caller.enqueueUntil(() => queue.health().status === 'up');
   expect(leases).toBeGreaterThan(2);
   await expectOrder(setup);
@@ -434,14 +448,27 @@ it('waits for the end of a lease that a store gave without an answer', async () 
 it('waits for the lease to end when a store did not take its jobs back', async () => {
   await using setup = await setUp({ replay: { batchSize: 32, leaseMs: 1000, pollMs: 100 } });
   const { caller, queue, store, transport } = setup;
-  await backUp(setup, 200);
+  // Until then it expects calls of a predecessor.
+  await sleep(1000);
+  const letGo = await hold(setup, 200);
   let failures = 0;
   let deliveries = 0;
   store.beforeRelease = () => (failures++ < 2 ? Promise.reject(new Error('cut off')) : undefined);
-  transport.refuses = () => (++deliveries === 2 ? 'LOADING for a moment' : undefined);
-  await heal(setup);
+  // Nothing that would open the breaker: by the time it closes, the lease would have ended.
+  transport.refuses = () => (++deliveries === 2 ? 'WRONGTYPE for a moment' : undefined);
+  letGo();
   await caller.enqueueUntil(() => queue.health().status === 'up');
   expect(failures).toBeGreaterThanOrEqual(2);
+  await expectOrder(setup);
+});
+
+it('waits no longer than a lease holds when a store says for ever that somebody has one', async () => {
+  await using setup = await setUp();
+  const { caller, queue, store } = setup;
+  const letGo = await hold(setup, 30);
+  store.stats = async (name) => ({ ...(await store.inner.stats(name)), leased: 1 });
+  letGo();
+  await caller.enqueueUntil(() => queue.health().status === 'up');
   await expectOrder(setup);
 });
 

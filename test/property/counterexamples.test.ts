@@ -323,3 +323,29 @@ test('keeps the order although the job behind one that is held back is laid down
     ],
   });
 });
+
+test('tells once of an expired job that the store forgets after the queue has given it back', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: {
+      ...{ deadlineMs: 200, attemptTimeoutMs: 80, backupDeadlineMs: 300, retry: { attempts: 0 } },
+      ...{ breaker: { failures: 1, probeAfterMs: 10, probeMaxMs: 1000 } },
+      ...{ replay: { batchSize: 1, leaseMs: 1000, pollMs: 500 }, lossWindow: { ms: 1000 } },
+    },
+    actions: [
+      {
+        do: 'store',
+        by: 0,
+        verdicts: [
+          { kind: 'answered', afterMs: 10 },
+          { kind: 'slow', effectMs: 302, afterMs: 100, answers: true },
+        ],
+      },
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 1 }, {}] },
+      { do: 'isolate', by: 0, ms: 500 },
+      { do: 'enqueue', by: 0, jobs: [{ id: 0 }] },
+      { do: 'wait', ms: 2820 },
+      { do: 'isolate', by: 0, ms: 403 },
+    ],
+  });
+});
