@@ -556,3 +556,22 @@ it('inherits once what it perhaps kept before the store first said what it holds
   expectBalance(other);
   await other.close();
 });
+
+it('asks a store that hangs once, not for each batch, to keep what Redis lost, and then tells of each job', async () => {
+  await using setup = await setUp();
+  const { client, store, queue } = setup;
+  await Promise.all(Array.from({ length: 3000 }, (_, n) => queue.enqueue('job', n)));
+  const lost: string[] = [];
+  queue.on('dropped', ({ id, reason }) => lost.push(`${reason} ${id}`));
+  store.ails.set('append', 'hangs');
+  // Redis is asked, and nothing is laid down again meanwhile.
+  queue.isolate();
+  await client.flushall();
+  await queue.check();
+  expect(await queue.close({ timeoutMs: 100 })).toEqual({ pending: 0 });
+  expect(store.calls.get('append')).toBe(1);
+  expect(lost).toHaveLength(3001);
+  expect(lost).toContain('lost first');
+  expect(queue.health().totals).toMatchObject({ accepted: 3001, delivered: 0, dropped: 3001 });
+  expectBalance(queue);
+});
