@@ -81,7 +81,8 @@ const serverFaults: readonly Fault[] = [
     },
     async begin({ server }) {
       await server.restart(['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024']);
-      return () => server.command('PING'); // waits while LOADING
+      // Waits while LOADING: the delay of each key is longer on a busy machine.
+      return () => server.commandWith({ timeoutMs: 30_000 }, 'PING');
     },
   },
   {
