@@ -18,6 +18,7 @@ const cores = availableParallelism();
 const computing = { groupOrder: 1, maxWorkers: cores };
 const serving = { groupOrder: 2, maxWorkers: cores + 1 };
 const waiting = { groupOrder: 3, maxWorkers: Math.min(2 * cores, 8) };
+const killing = { groupOrder: 4, maxWorkers: cores };
 
 const project = (
   name: string,
@@ -40,6 +41,7 @@ export default defineConfig({
       project('package', ['test/package/**/*.test.ts'], 60_000, computing),
       project('integration', ['test/integration/**/*.test.ts'], 60_000, serving),
       project('outages', ['test/outages/**/*.test.ts'], 120_000, waiting),
+      project('crashes', ['test/crashes/**/*.test.ts'], 120_000, killing),
       project('large', ['test/large/**/*.test.ts'], 60_000, computing),
       project('property', ['test/property/**/*.test.ts'], 300_000, computing),
       project('examples', ['test/examples/**/*.test.ts'], 60_000, serving),

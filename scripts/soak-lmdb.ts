@@ -1,13 +1,13 @@
 // Kills services on an LMDB backup with -9, a thousand times, and counts their jobs.
 //   npm run soak:lmdb [-- rounds]     needs redis-server; prints one line every hundred rounds, ends with 1 if a job is lost or doubled
-import { type KillSummary, killRounds } from '../test/outages/lmdb/kill-rounds.js';
+import { type KillSummary, killRounds } from '../test/crashes/kill-rounds.js';
 import { BundledProgram } from '../test/support/bundled-program.js';
 import { RedisServer } from '../test/support/redis-server.js';
 
 const ROUNDS_AT_A_TIME = 100;
 const rounds = Number(process.argv[2] ?? 1000);
 
-await using worker = await BundledProgram.build(new URL('../test/outages/lmdb/worker.ts', import.meta.url));
+await using worker = await BundledProgram.build(new URL('../test/crashes/worker.ts', import.meta.url));
 for (let done = 0; done < rounds && process.exitCode === undefined; done += ROUNDS_AT_A_TIME) {
   await using server = await RedisServer.start();
   const summary = await killRounds(worker, server, {

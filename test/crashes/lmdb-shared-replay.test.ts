@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
-import { ResilientQueue, streamKey } from '../../../src/index.js';
-import { BundledProgram, type RunningProgram } from '../../support/bundled-program.js';
-import { FaultProxy } from '../../support/fault-proxy.js';
-import { RedisServer } from '../../support/redis-server.js';
-import { readStream } from '../../support/stream.js';
-import { waitFor } from '../../support/wait-for.js';
-import { temporaryFolder } from '../../unit/support/temporary-folder.js';
+import { LmdbBackupStore } from '../../src/backup/lmdb.js';
+import { ResilientQueue, streamKey } from '../../src/index.js';
+import { BundledProgram, type RunningProgram } from '../support/bundled-program.js';
+import { FaultProxy } from '../support/fault-proxy.js';
+import { RedisServer } from '../support/redis-server.js';
+import { readStream } from '../support/stream.js';
+import { waitFor } from '../support/wait-for.js';
+import { temporaryFolder } from '../unit/support/temporary-folder.js';
 
 const QUEUE = 'shared';
 const JOBS = 4000;

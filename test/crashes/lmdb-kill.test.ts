@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { BundledProgram } from '../../support/bundled-program.js';
-import { RedisServer } from '../../support/redis-server.js';
+import { BundledProgram } from '../support/bundled-program.js';
+import { RedisServer } from '../support/redis-server.js';
 import { killRounds } from './kill-rounds.js';
 
 // A million jobs' worth of luck is not to be had in CI: `npm run soak:lmdb` does a thousand rounds.

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
-import { ResilientQueue, streamKey } from '../../../src/index.js';
-import type { BundledProgram, RunningProgram } from '../../support/bundled-program.js';
-import { FaultProxy } from '../../support/fault-proxy.js';
-import type { RedisServer } from '../../support/redis-server.js';
-import { readStream } from '../../support/stream.js';
-import { waitFor } from '../../support/wait-for.js';
+import { LmdbBackupStore } from '../../src/backup/lmdb.js';
+import { ResilientQueue, streamKey } from '../../src/index.js';
+import type { BundledProgram, RunningProgram } from '../support/bundled-program.js';
+import { FaultProxy } from '../support/fault-proxy.js';
+import type { RedisServer } from '../support/redis-server.js';
+import { readStream } from '../support/stream.js';
+import { waitFor } from '../support/wait-for.js';
 import type { WorkerSettings } from './worker.js';
 
 /** What callers were told, and what stands in the streams. */

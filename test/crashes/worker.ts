@@ -3,8 +3,8 @@
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
-import { ResilientQueue } from '../../../src/index.js';
+import { LmdbBackupStore } from '../../src/backup/lmdb.js';
+import { ResilientQueue } from '../../src/index.js';
 
 /** What a worker is told. */
 export interface WorkerSettings {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
-import { ioredisDefault, nodeRedisDefault } from '../../support/clients.js';
-import { surviveOutage } from '../../support/outage-run.js';
-import { temporaryFolder } from '../../unit/support/temporary-folder.js';
-import { faults } from '../faults.js';
+import { LmdbBackupStore } from '../../src/backup/lmdb.js';
+import { ioredisDefault, nodeRedisDefault } from '../support/clients.js';
+import { surviveOutage } from '../support/outage-run.js';
+import { temporaryFolder } from '../unit/support/temporary-folder.js';
+import { faults } from './faults.js';
 
 const chosen = [
   { kind: ioredisDefault, name: 'kill -9 and restart' },
