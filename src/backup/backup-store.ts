@@ -69,7 +69,7 @@ export interface BackupStore {
   lease(queue: string, limit: number, leaseMs: number): Promise<Lease | undefined>;
   /**
    * Jobs that are surely delivered (or expired) are gone. Ids already gone are no error. With an outdated token nothing need
-   * change: whoever holds the job now will find it delivered.
+   * change, and no job may go but those that were leased under it: whoever holds them now will find them delivered.
    */
   acknowledge(token: string, ids: readonly string[]): Promise<void>;
   /** Back, at their old place. An outdated token changes nothing. */

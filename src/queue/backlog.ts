@@ -27,7 +27,6 @@ export class Backlog {
   #hasBytes = false;
   /** Counts changes: figures that were asked for before one are out of date. */
   #changes = 0;
-  #looking: Promise<Figures | undefined> | undefined;
   readonly #store: BackupStore;
   readonly #queue: string;
   readonly #clock: Clock;
@@ -66,14 +65,7 @@ export class Backlog {
   }
 
   /** Asks the store. Resolves with its figures; undefined when it did not answer, or they are out of date already. */
-  look(isAtRest: () => boolean): Promise<Figures | undefined> {
-    this.#looking ??= this.#look(isAtRest).finally(() => {
-      this.#looking = undefined;
-    });
-    return this.#looking;
-  }
-
-  async #look(isAtRest: () => boolean): Promise<Figures | undefined> {
+  async look(isAtRest: () => boolean): Promise<Figures | undefined> {
     const changes = this.#changes;
     let stats: BackupStats;
     try {

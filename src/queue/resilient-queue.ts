@@ -47,6 +47,8 @@ const CLOSE_TIMEOUT_MS = 10_000;
 const ALARM_EVERY_MS = 10_000;
 /** Beyond it `totals` may misplace jobs of a store that never says what it kept. */
 const MAX_PERHAPS_KEPT = 100_000;
+/** In place of how often the store had been looked into: the backlog has the job already. */
+const ADDED = -1;
 
 /**
  * A queue in front of Redis that takes jobs also while Redis does not.
@@ -76,8 +78,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   readonly #replayer: Replayer;
   readonly #lossRepair: LossRepair | undefined;
   readonly #unlisten: () => void;
-  /** Jobs that a store did not say it kept, nor that it did not; and how often it had been looked into by then. */
-  readonly #perhapsKept = new Map<string, number>();
+  /** Jobs that a store did not say it kept, nor that it did not, by id; and how often it had been looked into by then. */
+  readonly #perhapsKept = new Map<string, { readonly delivery: string; looks: number }>();
   readonly #alarms = new Map<string, number>();
   /** Resolves when the store has said what it holds from before. */
   readonly #opened: Promise<void>;
@@ -89,6 +91,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #outage:
     | { kind: FailureKind; startedAt: number; backedUp: number; unknown: number; rejected: number }
     | undefined;
+  #looking: Promise<void> | undefined;
   #inheritanceKnown = false;
   #openedEpoch = '';
   #closing: Promise<{ pending: number }> | undefined;
@@ -222,7 +225,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
           },
           onBackedUp: (jobs, outcomes) => this.#onBackedUpAgain(jobs, outcomes),
           onUnsure: (jobs) => {
-            for (const job of jobs) this.#doubt(job.id);
+            for (const job of jobs) this.#doubt(job);
           },
           onExpired: (jobs) => this.#onLost(jobs, 'expired'),
           onLost: (jobs) => this.#onLost(jobs, 'lost'),
@@ -506,7 +509,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       const record = records[i] as JobRecord;
       if (outcomes[i] === 'present') {
         this.#books.duplicates += 1;
-        this.#inheritIfKept(record);
+        this.#addIfKept(record);
         job.resolve({ id: record.id, outcome: 'duplicate' });
         continue;
       }
@@ -530,8 +533,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #onAppendedLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void {
     records.forEach((record, i) => {
-      this.#perhapsKept.delete(record.id);
-      if (outcomes[i] === 'present') return;
+      // It may have been replayed by now, and was inherited then.
+      if (outcomes[i] === 'present' || !this.#endDoubt(record)) return;
       this.#books.inherited += 1;
       this.#keep(record, outcomes[i]);
     });
@@ -543,6 +546,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #keep(record: JobRecord, outcome: AppendOutcome | undefined): void {
     this.#books.pending += 1;
     this.#backlog.added(record);
+    this.#replayer.taken(record);
     if (outcome !== 'replaced') return;
     // The parked job of this id gave way: it is accounted for as dropped.
     this.#backlog.parked = Math.max(0, this.#backlog.parked - 1);
@@ -558,7 +562,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     isStoreUnsure: boolean,
   ): void {
     for (const job of jobs) job.reject(error(job));
-    if (isStoreUnsure) for (const job of jobs) this.#doubt(job.record.id);
+    if (isStoreUnsure) for (const job of jobs) this.#doubt(job.record);
     if (this.#outage) this.#outage.rejected += jobs.length;
     this.#countRejected(jobs.length);
     this.#refreshStatus();
@@ -581,21 +585,33 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#refreshStatus();
   }
 
-  #doubt(id: string): void {
+  #doubt({ id, delivery }: JobRecord): void {
     const [oldest] = this.#perhapsKept.keys();
     if (oldest !== undefined && this.#perhapsKept.size >= MAX_PERHAPS_KEPT) this.#perhapsKept.delete(oldest);
-    this.#perhapsKept.set(id, this.#backlog.looks);
+    this.#perhapsKept.set(id, { delivery, looks: this.#backlog.looks });
+  }
+
+  /** It is known now what became of the job of this id. Returns whether that is the one of which this was unknown. */
+  #endDoubt({ id, delivery }: JobRecord): boolean {
+    const doubt = this.#perhapsKept.get(id);
+    this.#perhapsKept.delete(id);
+    return doubt?.delivery === delivery;
   }
 
   /** The store had kept a job of which its caller was told that this is unknown. */
   #inheritIfKept(job: JobRecord): void {
-    const looks = this.#perhapsKept.get(job.id);
-    if (looks === undefined) return;
-    this.#perhapsKept.delete(job.id);
-    // Without it, the backlog would seem to be empty too early.
-    if (looks === this.#backlog.looks) this.#backlog.added(job);
+    if (this.#perhapsKept.get(job.id)?.delivery === job.delivery) this.#addIfKept(job);
+    if (!this.#endDoubt(job)) return;
     this.#books.inherited += 1;
     this.#books.pending += 1;
+  }
+
+  /** The store has a job of this id. Without this, the backlog would seem to be empty too early. */
+  #addIfKept(job: JobRecord): void {
+    const doubt = this.#perhapsKept.get(job.id);
+    if (doubt?.looks !== this.#backlog.looks) return;
+    doubt.looks = ADDED;
+    this.#backlog.added(job);
   }
 
   #onDropped(job: JobRecord, reason: DroppedEvent['reason']): void {
@@ -615,7 +631,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #onBackedUpAgain(jobs: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void {
     jobs.forEach((record, i) => {
       if (outcomes[i] === 'present') {
-        this.#inheritIfKept(record);
+        this.#addIfKept(record);
         return;
       }
       this.#perhapsKept.delete(record.id);
@@ -768,7 +784,15 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     void this.#gateway.openEpoch(epoch, this.#options.deadlineMs);
   }
 
-  async #look(): Promise<void> {
+  #look(): Promise<void> {
+    // What it finds is taken in once, whoever asked.
+    this.#looking ??= this.#lookInto().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #lookInto(): Promise<void> {
     const stats = await this.#backlog.look(() => !this.#writer.isAppending && !this.#replayer.isActive);
     if (stats && this.#policy.isClosed) this.#backlog.isStoreWell = true;
     if (stats) this.#countReplayed(this.#replayer.confirm(stats), 0);

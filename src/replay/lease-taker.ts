@@ -7,8 +7,11 @@ export interface TakenLease extends Lease {
   readonly since: number;
 }
 
+/** In order, a lease has more jobs than one: what becomes of a job that is refused again and again depends on those behind it. */
+const LEAST_IN_ORDER = 16;
+
 interface LeaseTakerOptions {
-  /** Jobs of a lease at most. */
+  /** Jobs of a lease at most, unless `ordered`. */
   readonly batchSize: number;
   readonly leaseMs: number;
   /** The oldest jobs must be leased first, so that none is leased while somebody holds older ones. */
@@ -65,10 +68,11 @@ export class LeaseTaker {
   }
 
   async #lease(): Promise<TakenLease | undefined> {
-    const { batchSize, leaseMs } = this.#options;
+    const { batchSize, leaseMs, ordered } = this.#options;
+    const limit = ordered ? Math.max(LEAST_IN_ORDER, batchSize) : batchSize;
     // Not from its answer on: by the store's clock it would end earlier.
     const since = this.#clock.monotonicMs();
-    const leasing = this.#store.lease(this.#queue, batchSize, leaseMs);
+    const leasing = this.#store.lease(this.#queue, limit, leaseMs);
     try {
       const lease = await this.#call(leasing);
       return lease && { token: lease.token, jobs: lease.jobs, since };

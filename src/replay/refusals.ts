@@ -16,16 +16,17 @@ export interface Refused {
  * A job is parked when the fault is its own: refused again and again, while Redis takes others in between. While it takes none
  * (rights were withdrawn, the key has the wrong type), everything waits. An error that nobody listed counts by itself.
  *
- * In order, nothing is taken in between: after as many refusals the job is held back and the one behind it is tried. If Redis
- * takes that, the one held back has been passed, and may not come any more.
+ * In order, nothing is taken in between: after as many refusals the job is held back and the one behind it is tried, which may
+ * be held back, too. Once Redis takes one, those held back have been passed, and may not come any more.
  */
 export class Refusals {
   readonly #ordered: boolean;
   /** Jobs that were refused, by delivery id. */
   readonly #troubled = new Map<string, { refusals: number; deliveries: number }>();
-  #heldBack: Refused | undefined = undefined;
-  /** One that was held back when the attempt at the job behind it had no answer. That may have passed it. */
-  #maybePassed: Refused | undefined = undefined;
+  /** Oldest first. */
+  #heldBack: Refused[] = [];
+  /** Those that were held back when the attempt at the job behind them had no answer. That may have passed them. */
+  #maybePassed: readonly Refused[] = [];
 
   constructor(ordered: boolean) {
     this.#ordered = ordered;
@@ -42,7 +43,7 @@ export class Refusals {
     this.#troubled.set(job.delivery, trouble);
     if (trouble.refusals < MAX_REFUSALS) return 'wait';
     if (isUnlisted || !this.#ordered) return 'park';
-    return wasAlone && this.#heldBack === undefined ? 'hold-back' : 'wait';
+    return wasAlone ? 'hold-back' : 'wait';
   }
 
   /** The job will not come again. */
@@ -51,30 +52,33 @@ export class Refusals {
   }
 
   holdBack(refused: Refused): void {
-    this.#heldBack = refused;
+    this.#heldBack.push(refused);
   }
 
-  takeHeldBack(): Refused | undefined {
-    const heldBack = this.#heldBack;
-    this.#heldBack = undefined;
-    return heldBack;
+  /** Those that are held back, oldest first, and are not from now on. */
+  takeHeldBack(): Refused[] {
+    return this.#heldBack.splice(0);
   }
 
-  /** The attempt at the job behind the one that is held back had no answer. */
+  /** The attempt at the job behind those that are held back had no answer. */
   unanswered(): void {
-    if (this.#heldBack) this.#maybePassed = this.#heldBack;
+    if (this.#heldBack.length > 0) this.#maybePassed = [...this.#heldBack];
   }
 
   answered(): void {
-    this.#maybePassed = undefined;
+    this.#maybePassed = [];
   }
 
-  /** Whether the first of `jobs` is held back until it is known what became of the one behind it. */
-  mayBePassed(jobs: readonly JobRecord[]): boolean {
-    if (!this.#maybePassed) return false;
-    if (jobs.length > 1 && jobs[0]?.delivery === this.#maybePassed.job.delivery)
-      this.#heldBack = this.#maybePassed;
-    else this.#maybePassed = undefined;
-    return this.#heldBack !== undefined;
+  /** Holds back the first of `jobs` that may have been passed, until that is known. Returns how many these are. */
+  holdBackAgain(jobs: readonly JobRecord[]): number {
+    // Not all need have come again: one that has expired meanwhile is gone.
+    const again: Refused[] = [];
+    for (const refused of this.#maybePassed)
+      if (jobs[again.length]?.delivery === refused.job.delivery) again.push(refused);
+    // Behind them must be one that can show it.
+    if (again.length === jobs.length) again.length = 0;
+    if (again.length === 0) this.#maybePassed = [];
+    this.#heldBack = [...again];
+    return again.length;
   }
 }

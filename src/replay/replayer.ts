@@ -224,9 +224,14 @@ export class Replayer {
     );
   }
 
+  /** The store has taken a job. */
+  taken(job: JobRecord): void {
+    this.#settler.taken(job);
+  }
+
   /**
-   * What the store said that it holds, and how many jobs fewer that is than was thought. Returns how many of these it was told
-   * to be delivered without an answer.
+   * What the store said that it holds, and how many jobs fewer that is than was thought. Returns how many delivered jobs, whose
+   * acknowledgement had no answer, are counted by this.
    */
   confirm({ pending, missing }: { readonly pending: number; readonly missing: number }): number {
     if (pending === 0) this.#settler.storeIsEmpty();
@@ -361,10 +366,11 @@ export class Replayer {
   /** A pause that whoever wakes the replayer ends; after a failure there is always some. */
   async #pause(pauseMs: number, progressed: boolean): Promise<void> {
     const leastMs = progressed ? 0 : Math.min(pauseMs, LEAST_PAUSE_MS);
-    if (leastMs > 0) await pause(this.#clock, leastMs, { background: true });
     this.#wakeUp = new AbortController();
+    const { signal } = this.#wakeUp;
+    if (leastMs > 0) await pause(this.#clock, leastMs, { background: true });
     if (this.#isStopped || this.#isCalled) return;
-    await pause(this.#clock, pauseMs - leastMs, { background: true, signal: this.#wakeUp.signal });
+    await pause(this.#clock, pauseMs - leastMs, { background: true, signal });
   }
 
   async #replayLease(lease: TakenLease): Promise<void> {
@@ -373,7 +379,7 @@ export class Replayer {
     let next = 0;
     try {
       toSend = await this.#sift(lease);
-      if (this.#refusals.mayBePassed(toSend)) next = 1;
+      next = this.#refusals.holdBackAgain(toSend);
       while (next < toSend.length) {
         if (this.#settler.age(lease.token) > 0.5 || !this.#canRun) break;
         const batch = this.#cut(toSend, next);
@@ -381,8 +387,7 @@ export class Replayer {
         if (!(await this.#deliver(lease.token, batch))) break;
       }
       const left = toSend.slice(next);
-      const heldBack = this.#refusals.takeHeldBack();
-      if (heldBack) left.push(heldBack.job);
+      left.push(...this.#refusals.takeHeldBack().map(({ job }) => job));
       if (left.length > 0) await this.#settler.release(lease.token, left);
     } catch (error) {
       this.#refusals.takeHeldBack();
@@ -399,8 +404,13 @@ export class Replayer {
     const { transport, recognitionMs, payloadProblem } = this.#options;
     const context = { now: this.#clock.now(), transport, recognitionMs, payloadProblem };
     const toSend: JobRecord[] = [];
-    for (const job of lease.jobs) {
-      if (await this.#settler.again(lease.token, job)) continue;
+    for (const [i, job] of lease.jobs.entries()) {
+      // Each of these may be a call of the store. The others can wait, and somebody may have them when the lease has ended.
+      if (this.#isStopped || this.#settler.age(lease.token) > 0.5) {
+        await this.#settler.release(lease.token, lease.jobs.slice(i));
+        break;
+      }
+      if (await this.#settler.settleAgain(lease.token, job)) continue;
       const verdict = triage(job, context);
       if (verdict.action === 'send') {
         toSend.push(job);
@@ -496,6 +506,7 @@ export class Replayer {
       }
     });
     const passed = lastTaken < 0 ? [] : this.#passed(refused.filter(({ at }) => at < lastTaken));
+    this.#settler.delivered(delivered);
     // All at once, and first: whatever the store answers to this or to the acknowledgement, none of them is sent again.
     await Promise.all(passed.map((refusal) => this.#parkRefused(token, refusal)));
     if (delivered.length > 0) await this.#settler.acknowledge(token, delivered, recognised);
@@ -510,8 +521,7 @@ export class Replayer {
   /** In order, refused jobs that one behind them has passed: they may not come any more, and the fault was their own. */
   #passed(refused: readonly Refused[]): Refused[] {
     if (!this.#options.ordered) return [];
-    const heldBack = this.#refusals.takeHeldBack();
-    return heldBack ? [heldBack, ...refused] : [...refused];
+    return [...this.#refusals.takeHeldBack(), ...refused];
   }
 
   /** Parks a refused job, or lets it come again; see {@link Refusals}. Resolves with whether it is out of the way of others. */

@@ -23,6 +23,9 @@ export interface SettledListener {
   onDropped(job: JobRecord, reason: 'expired'): void;
 }
 
+/** Up to this share of its time a lease surely holds: the store has another clock. */
+const SURELY_HELD = 0.9;
+
 /**
  * Tells the store what became of leased jobs, and counts each once, also when the store does not answer: it may have done what
  * it was asked for, or may do so later, or the job comes with another lease.
@@ -89,18 +92,28 @@ export class Settler {
   }
 
   /** Settles a job that comes although it was told that it is parked or dropped. Resolves with whether it was one. */
-  async again(token: string, job: JobRecord): Promise<boolean> {
+  async settleAgain(token: string, job: JobRecord): Promise<boolean> {
     if (!this.#told.has(job.delivery)) return false;
     await this.#setAside(token, job, this.#told.get(job.delivery));
     return true;
   }
 
+  /** The store has taken a job of this delivery: it is another one than what was told of, which it had not any more. */
+  taken({ delivery }: JobRecord): void {
+    this.#told.delete(delivery);
+  }
+
+  /** They are in their queue, whatever becomes of the acknowledgement. */
+  delivered(jobs: readonly JobRecord[]): void {
+    for (const { delivery } of jobs) this.#unconfirmed.add(delivery);
+  }
+
   /** Tells the store that these are delivered, and counts them when it has heard it. */
   async acknowledge(token: string, jobs: readonly JobRecord[], recognised: number): Promise<void> {
-    for (const { delivery } of jobs) this.#unconfirmed.add(delivery);
+    this.delivered(jobs);
     await this.#call(this.#store.acknowledge(token, idsOf(jobs)));
     // When the lease has ended, somebody else may have the jobs, and count them.
-    if (this.age(token) >= 1) return;
+    if (this.#mayHaveEnded(token)) return;
     for (const job of jobs) {
       this.#unconfirmed.delete(job.delivery);
       this.#onGone(job);
@@ -149,13 +162,17 @@ export class Settler {
     return confirmed;
   }
 
+  #mayHaveEnded(token: string): boolean {
+    return this.age(token) > SURELY_HELD;
+  }
+
   /** Parks the job in the store; one without a reason goes for good. */
   async #setAside(token: string, job: JobRecord, parkedFor: string | undefined): Promise<void> {
     this.#told.set(job.delivery, parkedFor);
     if (parkedFor === undefined) await this.#call(this.#store.acknowledge(token, [job.id]));
     else await this.#call(this.#store.park(token, [job.id], parkedFor));
     // An outdated token changes nothing, which the store need not say.
-    if (this.age(token) < 1) this.#told.delete(job.delivery);
+    if (!this.#mayHaveEnded(token)) this.#told.delete(job.delivery);
   }
 }
 

@@ -575,3 +575,70 @@ it('asks a store that hangs once, not for each batch, to keep what Redis lost, a
   expect(queue.health().totals).toMatchObject({ accepted: 3001, delivered: 0, dropped: 3001 });
   expectBalance(queue);
 });
+
+it('lays down a job that comes again under its id after it was dropped, although the store had not answered', async () => {
+  await using setup = await setUp();
+  const { client, store, queue, errors } = setup;
+  const dropped: string[] = [];
+  queue.on('dropped', ({ id }) => dropped.push(id));
+  const maintenance = queue.isolate();
+  const { id } = await queue.enqueue('job', 1, { expiresAt: Date.now() + 1 });
+  // One that stays, so that the store never says that it is empty.
+  await queue.enqueue('job', 2, { id: 'stays' });
+  await waitFor(() => Date.now() % 5 === 0, { what: 'the job to expire' });
+  const lease = store.inner.lease.bind(store.inner);
+  store.ails.set('acknowledge', 'mute');
+  maintenance.dispose();
+  await waitFor(() => dropped.length === 1 && errors.length > 0, { what: 'the job to be dropped' });
+  store.inner.lease = async () => undefined;
+  store.ails.clear();
+  const again = queue.isolate();
+  expect(await queue.enqueue('job', 1, { id })).toMatchObject({ outcome: 'backed-up' });
+  store.inner.lease = lease;
+  again.dispose();
+  await waitFor(async () => (await client.xlen(streamKey(NAME))) === 3, { what: 'both to be laid down' });
+  expect(dropped).toEqual([id]);
+});
+
+it('inherits no job that it had counted before the store did not say whether it has it', async () => {
+  await using setup = await setUp();
+  const { store, queue } = setup;
+  const maintenance = queue.isolate();
+  await queue.enqueue('job', 1, { id: 'counted' });
+  store.ails.set('append', 'hangs');
+  const unknown = await queue
+    .enqueue('job', 1, { id: 'counted' })
+    .catch((error: ResilientQueueError) => error);
+  expect(unknown).toMatchObject({ fate: 'unknown' });
+  store.ails.clear();
+  expect(await queue.enqueue('job', 1, { id: 'counted' })).toMatchObject({ outcome: 'duplicate' });
+  maintenance.dispose();
+  await waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
+  expect(queue.health().totals).toMatchObject({ accepted: 2, inherited: 0, delivered: 2, pending: 0 });
+});
+
+it.each(['replayed', 'enqueued again'])(
+  'inherits a job once that was %s before the store answered',
+  async (what) => {
+    await using setup = await setUp();
+    const { store, queue } = setup;
+    const maintenance = queue.isolate();
+    store.ails.set('append', 'mute');
+    const unknown = await queue
+      .enqueue('job', 1, { id: 'late' })
+      .catch((error: ResilientQueueError) => error);
+    expect(unknown).toMatchObject({ fate: 'unknown' });
+    store.ails.clear();
+    if (what === 'replayed') {
+      maintenance.dispose();
+      await waitFor(() => queue.health().totals.delivered === 2, { what: 'the job to be replayed' });
+    } else {
+      expect(await queue.enqueue('job', 1, { id: 'late' })).toMatchObject({ outcome: 'duplicate' });
+    }
+    store.wake();
+    await new Promise(setImmediate);
+    maintenance.dispose();
+    await waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
+    expect(queue.health().totals).toMatchObject({ accepted: 1, inherited: 1, delivered: 2, pending: 0 });
+  },
+);

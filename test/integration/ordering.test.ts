@@ -529,6 +529,23 @@ it('parks a job that another has passed, although the store fails when it is tol
   }
 });
 
+it.each([
+  { what: 'jobs that follow each other', poison: [0, 1, 2], batchSize: 32 },
+  { what: 'a job with a lease of one', poison: [0], batchSize: 1 },
+])('parks $what when they are refused again and again', async ({ poison, batchSize }) => {
+  await using setup = await setUp({ replay: { batchSize, leaseMs: 1000, pollMs: 100 } });
+  const { caller, queue, transport } = setup;
+  const isPoison = (job: JobRecord) => poison.includes(numberOf(job));
+  transport.refuses = (jobs) => (jobs.some(isPoison) ? 'WRONGTYPE for ever' : undefined);
+  const letGo = await hold(setup, poison.length);
+  letGo();
+  // They are alone at first, and each has been tried by itself.
+  await waitFor(() => transport.refusals >= 2, { what: 'them to be refused' });
+  await caller.enqueueUntil(() => queue.health().backup.parked === poison.length);
+  await isUp(queue);
+  await expectOrder(setup, poison);
+});
+
 it('parks a job at once that Redis refuses between two that it takes', async () => {
   await using setup = await setUp();
   const { caller, queue, server } = setup;
