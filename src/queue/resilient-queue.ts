@@ -546,7 +546,6 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #keep(record: JobRecord, outcome: AppendOutcome | undefined): void {
     this.#books.pending += 1;
     this.#backlog.added(record);
-    this.#replayer.taken(record);
     if (outcome !== 'replaced') return;
     // The parked job of this id gave way: it is accounted for as dropped.
     this.#backlog.parked = Math.max(0, this.#backlog.parked - 1);

@@ -224,11 +224,6 @@ export class Replayer {
     );
   }
 
-  /** The store has taken a job. */
-  taken(job: JobRecord): void {
-    this.#settler.taken(job);
-  }
-
   /**
    * What the store said that it holds, and how many jobs fewer that is than was thought. Returns how many delivered jobs, whose
    * acknowledgement had no answer, are counted by this.

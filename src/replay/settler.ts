@@ -43,11 +43,8 @@ export class Settler {
   readonly #counts = { replayed: 0, recognised: 0, parked: 0, dropped: 0 };
   /** Delivered, but the store did not say that it took the acknowledgement; by delivery id. */
   readonly #unconfirmed = new Set<string>();
-  /**
-   * Told and counted, but the store did not say that it took it: why it is parked, or undefined for an expired one; by delivery
-   * id.
-   */
-  readonly #told = new Map<string, string | undefined>();
+  /** Told and counted, but the store did not say that it took it; by delivery id. */
+  readonly #told = new Map<string, { readonly enqueuedAt: number; readonly parkedFor: string | undefined }>();
   /** Of the leases that are worked off, by token. Monotonic ms. */
   readonly #leasedAt = new Map<string, number>();
 
@@ -93,14 +90,11 @@ export class Settler {
 
   /** Settles a job that comes although it was told that it is parked or dropped. Resolves with whether it was one. */
   async settleAgain(token: string, job: JobRecord): Promise<boolean> {
-    if (!this.#told.has(job.delivery)) return false;
-    await this.#setAside(token, job, this.#told.get(job.delivery));
+    const told = this.#told.get(job.delivery);
+    // A caller may have come again with it since: that is another job.
+    if (told?.enqueuedAt !== job.enqueuedAt) return false;
+    await this.#setAside(token, job, told.parkedFor);
     return true;
-  }
-
-  /** The store has taken a job of this delivery: it is another one than what was told of, which it had not any more. */
-  taken({ delivery }: JobRecord): void {
-    this.#told.delete(delivery);
   }
 
   /** They are in their queue, whatever becomes of the acknowledgement. */
@@ -166,9 +160,9 @@ export class Settler {
     return this.age(token) > SURELY_HELD;
   }
 
-  /** Parks the job in the store; one without a reason goes for good. */
+  /** Parks the job in the store; without a reason, it goes for good. */
   async #setAside(token: string, job: JobRecord, parkedFor: string | undefined): Promise<void> {
-    this.#told.set(job.delivery, parkedFor);
+    this.#told.set(job.delivery, { enqueuedAt: job.enqueuedAt, parkedFor });
     if (parkedFor === undefined) await this.#call(this.#store.acknowledge(token, [job.id]));
     else await this.#call(this.#store.park(token, [job.id], parkedFor));
     // An outdated token changes nothing, which the store need not say.

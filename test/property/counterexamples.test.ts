@@ -349,3 +349,40 @@ test('tells once of an expired job that the store forgets after the queue has gi
     ],
   });
 });
+
+test('tells once of an expired job that the store has before it says that it took it', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: {
+      ...{ deadlineMs: 1000, attemptTimeoutMs: 400, backupDeadlineMs: 500, retry: { attempts: 0 } },
+      ...{ breaker: { failures: 1, probeAfterMs: 10, probeMaxMs: 1000 } },
+      ...{ replay: { batchSize: 1, leaseMs: 1000, pollMs: 500 }, lossWindow: { ms: 1000 } },
+    },
+    actions: [
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 1 }] },
+      { do: 'network', by: 0, verdicts: [{ kind: 'swallowed' }] },
+      {
+        do: 'store',
+        by: 0,
+        verdicts: [
+          { kind: 'slow', effectMs: 1, afterMs: 122, answers: true },
+          { kind: 'answered', afterMs: 1 },
+          { kind: 'failed', afterMs: 1 },
+        ],
+      },
+      { do: 'wait', ms: 0 },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      {
+        do: 'network',
+        by: 0,
+        verdicts: [
+          { kind: 'reply lost', afterMs: 10, rejects: 'never' },
+          { kind: 'answered', afterMs: 10 },
+        ],
+      },
+      { do: 'wait', ms: 500 },
+      { do: 'wait', ms: 22 },
+      { do: 'enqueue', by: 0, jobs: [{ id: 0 }] },
+    ],
+  });
+});
