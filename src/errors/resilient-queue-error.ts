@@ -13,7 +13,7 @@ import type { Fate } from './fate.js';
  * | `OPTION_UNSUPPORTED` | an option of this job is malformed, or the transport cannot honour it |
  * | `REJECTED_BY_REDIS` | Redis is well and refused this job (wrong type, missing rights) |
  * | `BACKUP_FULL` | Redis could not take the job and the backup is at its limit |
- * | `UNAVAILABLE` | neither Redis nor the backup took the job; `cause` has both reasons |
+ * | `UNAVAILABLE` | neither Redis nor the backup took the job; `cause`, where there is one, has both reasons |
  * | `ABORTED` | the caller's signal was aborted before the job was sent |
  */
 export type ErrorCode =

@@ -508,6 +508,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       const job = jobs[i] as PendingJob;
       const record = records[i] as JobRecord;
       if (outcomes[i] === 'present') {
+        if (this.#replayer.hasGivenUp(record.id)) {
+          job.reject(givenUpError(job));
+          this.#books.rejected += 1;
+          continue;
+        }
         this.#books.duplicates += 1;
         this.#addIfKept(record);
         job.resolve({ id: record.id, outcome: 'duplicate' });
@@ -546,6 +551,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #keep(record: JobRecord, outcome: AppendOutcome | undefined): void {
     this.#books.pending += 1;
     this.#backlog.added(record);
+    this.#replayer.tookAnew(record.id);
     if (outcome !== 'replaced') return;
     // The parked job of this id gave way: it is accounted for as dropped.
     this.#backlog.parked = Math.max(0, this.#backlog.parked - 1);
@@ -861,6 +867,14 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       }
     }
   }
+}
+
+/** What the store is about to let go of is no place for a job that comes again under its id. */
+function givenUpError({ record, fate }: PendingJob): ResilientQueueError {
+  return new ResilientQueueError(
+    'The backup store still holds an earlier job of this id, of which a "parked" or "dropped" event was told, and has not confirmed yet that it set it aside. Enqueue it again, with the same id.',
+    { code: 'UNAVAILABLE', fate, jobId: record.id },
+  );
 }
 
 function recognitionMs({ transport, recognition }: ResolvedOptions): number {

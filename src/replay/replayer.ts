@@ -228,9 +228,18 @@ export class Replayer {
    * What the store said that it holds, and how many jobs fewer that is than was thought. Returns how many delivered jobs, whose
    * acknowledgement had no answer, are counted by this.
    */
-  confirm({ pending, missing }: { readonly pending: number; readonly missing: number }): number {
-    if (pending === 0) this.#settler.storeIsEmpty();
-    return this.#settler.confirm(missing);
+  confirm(figures: { readonly pending: number; readonly missing: number }): number {
+    return this.#settler.confirm(figures);
+  }
+
+  /** It was told that the job of this id is parked or dropped, and the store may still hold it. */
+  hasGivenUp(id: string): boolean {
+    return this.#settler.isGivenUp(id);
+  }
+
+  /** The store took a new job of this id. */
+  tookAnew(id: string): void {
+    this.#settler.tookAnew(id);
   }
 
   /** Ends after the batch that is under way. */

@@ -43,8 +43,10 @@ export class Settler {
   readonly #counts = { replayed: 0, recognised: 0, parked: 0, dropped: 0 };
   /** Delivered, but the store did not say that it took the acknowledgement; by delivery id. */
   readonly #unconfirmed = new Set<string>();
-  /** Told and counted, but the store did not say that it took it; by delivery id. */
-  readonly #told = new Map<string, { readonly enqueuedAt: number; readonly parkedFor: string | undefined }>();
+  /** So many of those the store does not hold any more: they are counted. Which ones, it did not say. */
+  #confirmed = 0;
+  /** Told and counted, but the store did not say that it took it; by job id. */
+  readonly #told = new Map<string, { readonly job: JobRecord; readonly parkedFor: string | undefined }>();
   /** Of the leases that are worked off, by token. Monotonic ms. */
   readonly #leasedAt = new Map<string, number>();
 
@@ -90,9 +92,9 @@ export class Settler {
 
   /** Settles a job that comes although it was told that it is parked or dropped. Resolves with whether it was one. */
   async settleAgain(token: string, job: JobRecord): Promise<boolean> {
-    const told = this.#told.get(job.delivery);
-    // A caller may have come again with it since: that is another job.
-    if (told?.enqueuedAt !== job.enqueuedAt) return false;
+    const told = this.#told.get(job.id);
+    // A caller may have come again with the id since: that is another job.
+    if (told?.job.delivery !== job.delivery || told.job.enqueuedAt !== job.enqueuedAt) return false;
     await this.#setAside(token, job, told.parkedFor);
     return true;
   }
@@ -112,6 +114,7 @@ export class Settler {
       this.#unconfirmed.delete(job.delivery);
       this.#onGone(job);
     }
+    this.#confirmed = Math.min(this.#confirmed, this.#unconfirmed.size);
     this.#counts.recognised += recognised;
     this.#counts.replayed += jobs.length - recognised;
     this.#listener.onDelivered(jobs, recognised);
@@ -136,23 +139,30 @@ export class Settler {
     return this.#call(this.#store.release(token, idsOf(jobs)));
   }
 
-  /** The store holds no job that waits: what it was told of those it had has come true. */
-  storeIsEmpty(): void {
-    this.#told.clear();
+  /** It was told that the job of this id is parked or dropped, and the store may still hold it. */
+  isGivenUp(id: string): boolean {
+    return this.#told.has(id);
+  }
+
+  /** The store took a new job of this id: one that was given up is gone. */
+  tookAnew(id: string): void {
+    this.#told.delete(id);
   }
 
   /**
-   * The store holds so many jobs fewer than was thought: those whose acknowledgement had no answer took effect. Returns how
-   * many of them there are.
+   * The store holds `pending` jobs that wait, so many fewer than was thought: those whose acknowledgement had no answer took
+   * effect. Returns how many of them there are.
    */
-  confirm(missing: number): number {
-    let confirmed = 0;
-    for (const delivery of this.#unconfirmed) {
-      if (confirmed === missing) break;
-      this.#unconfirmed.delete(delivery);
-      confirmed += 1;
-    }
+  confirm({ pending, missing }: { readonly pending: number; readonly missing: number }): number {
+    const confirmed = Math.min(missing, this.#unconfirmed.size - this.#confirmed);
+    this.#confirmed += confirmed;
     this.#counts.replayed += confirmed;
+    if (pending === 0) {
+      // What it was told of those it had has come true.
+      this.#told.clear();
+      this.#unconfirmed.clear();
+      this.#confirmed = 0;
+    }
     return confirmed;
   }
 
@@ -162,11 +172,11 @@ export class Settler {
 
   /** Parks the job in the store; without a reason, it goes for good. */
   async #setAside(token: string, job: JobRecord, parkedFor: string | undefined): Promise<void> {
-    this.#told.set(job.delivery, { enqueuedAt: job.enqueuedAt, parkedFor });
+    this.#told.set(job.id, { job, parkedFor });
     if (parkedFor === undefined) await this.#call(this.#store.acknowledge(token, [job.id]));
     else await this.#call(this.#store.park(token, [job.id], parkedFor));
     // An outdated token changes nothing, which the store need not say.
-    if (!this.#mayHaveEnded(token)) this.#told.delete(job.delivery);
+    if (!this.#mayHaveEnded(token)) this.#told.delete(job.id);
   }
 }
 

@@ -8,7 +8,7 @@ import type { RedisConnection } from '../redis/redis-connection.js';
  * needs it is not made.
  */
 export interface TransportCapabilities {
-  /** A batch is laid down whole or not at all, but for jobs refused one by one. */
+  /** A batch is laid down whole or not at all, but for jobs refused one by one for what they are: an outage refuses all. */
   readonly atomicBatch: boolean;
   /** How long a delivery is recognised, ms; `configured`: as the queue's `recognition` option says. */
   readonly recognitionMs: number | 'configured';

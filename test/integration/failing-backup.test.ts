@@ -601,6 +601,70 @@ it('lays down a job that comes again under its id after it was dropped, although
   expect(dropped).toEqual([id]);
 });
 
+it('takes no job as a duplicate of one that was dropped, while the store has not confirmed that it is gone', async () => {
+  await using setup = await setUp();
+  const { client, store, queue, errors } = setup;
+  const dropped: string[] = [];
+  queue.on('dropped', ({ id }) => dropped.push(id));
+  const maintenance = queue.isolate();
+  const expiresAt = Date.now() + 500;
+  await queue.enqueue('job', 1, { id: 'again', expiresAt });
+  await waitFor(() => Date.now() > expiresAt, { what: 'the job to expire' });
+  store.ails.set('acknowledge', 'fails');
+  maintenance.dispose();
+  await waitFor(() => dropped.length === 1 && errors.length > 0, { what: 'the job to be dropped' });
+  const isolated = queue.isolate();
+  const early = await queue.enqueue('job', 2, { id: 'again' }).catch((error: ResilientQueueError) => error);
+  expect(early).toMatchObject({ code: 'UNAVAILABLE', fate: 'not-delivered', jobId: 'again' });
+  isolated.dispose();
+  store.wake();
+  await waitFor(async () => (await store.inner.stats(NAME)).pending === 0, {
+    what: 'the store to hear of it',
+  });
+  expect(await queue.enqueue('job', 2, { id: 'again' })).toMatchObject({ outcome: 'enqueued' });
+  expect(await client.xlen(streamKey(NAME))).toBe(2);
+  expect(dropped).toEqual(['again']);
+  expectBalance(queue);
+  expect(queue.health().totals).toMatchObject({ accepted: 3, delivered: 2, dropped: 1, rejected: 1 });
+});
+
+it('knows a delivered job again although the store confirmed another one', async () => {
+  await using setup = await setUp();
+  const { client, store, queue, errors } = setup;
+  const dropped: string[] = [];
+  queue.on('dropped', ({ id }) => dropped.push(id));
+  const maintenance = queue.isolate();
+  const expiresAt = Date.now() + 1500;
+  await queue.enqueue('job', 1, { id: 'older', expiresAt });
+  await queue.enqueue('job', 2, { id: 'newer', expiresAt });
+  // The store hears of the newer one only, and the answer is lost.
+  const { inner } = store;
+  const acknowledge = inner.acknowledge.bind(inner);
+  inner.acknowledge = async (token, ids) => {
+    await acknowledge(
+      token,
+      ids.filter((id) => id === 'newer'),
+    );
+    throw new Error('connection lost');
+  };
+  maintenance.dispose();
+  await waitFor(() => errors.some(({ kind }) => kind === 'backup'), { what: 'the store to fail' });
+  const again = queue.isolate();
+  await waitFor(async () => (await client.xlen(streamKey(NAME))) === 3, { what: 'both to be laid down' });
+  await waitFor(() => queue.health().backup.pending === 1, {
+    what: 'the look that finds one gone',
+    timeoutMs: 5000,
+  });
+  await waitFor(() => Date.now() > expiresAt, { what: 'the older job to expire' });
+  inner.acknowledge = acknowledge;
+  again.dispose();
+  await waitFor(async () => (await inner.stats(NAME)).pending === 0, { what: 'the store to hear of it' });
+  await waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
+  expect(dropped).toEqual([]);
+  expectBalance(queue);
+  expect(queue.health().totals).toMatchObject({ accepted: 3, delivered: 3, pending: 0, dropped: 0 });
+});
+
 it('inherits no job that it had counted before the store did not say whether it has it', async () => {
   await using setup = await setUp();
   const { store, queue } = setup;
