@@ -25,6 +25,7 @@ import { BackupWriter, MAX_APPENDS } from './backup-writer.js';
 import { Batcher, MAX_BATCHES } from './batcher.js';
 import { CatchUp } from './catch-up.js';
 import { Dispatcher } from './dispatcher.js';
+import { Doubts } from './doubts.js';
 import { Emitter } from './emitter.js';
 import { EnqueueManyError } from './enqueue-many-error.js';
 import type { EnqueueOptions } from './enqueue-options.js';
@@ -45,10 +46,6 @@ import { joinStore, leaveStore } from './store-users.js';
 const CLOSE_TIMEOUT_MS = 10_000;
 /** An error that goes on is told again, but not at the rate of the jobs it hits. */
 const ALARM_EVERY_MS = 10_000;
-/** Beyond it `totals` may misplace jobs of a store that never says what it kept. */
-const MAX_PERHAPS_KEPT = 100_000;
-/** In place of how often the store had been looked into: the backlog has the job already. */
-const ADDED = -1;
 
 /**
  * A queue in front of Redis that takes jobs also while Redis does not.
@@ -78,8 +75,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   readonly #replayer: Replayer;
   readonly #lossRepair: LossRepair | undefined;
   readonly #unlisten: () => void;
-  /** Jobs that a store did not say it kept, nor that it did not, by id; and how often it had been looked into by then. */
-  readonly #perhapsKept = new Map<string, { readonly delivery: string; looks: number }>();
+  readonly #doubts = new Doubts();
   readonly #alarms = new Map<string, number>();
   /** Resolves when the store has said what it holds from before. */
   readonly #opened: Promise<void>;
@@ -520,7 +516,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       }
       this.#books.accepted += 1;
       // It was not here: a caller who was told "unknown" has come again.
-      this.#perhapsKept.delete(record.id);
+      this.#doubts.end(record.id);
       this.#keep(record, outcomes[i]);
       if (record.fate === 'unknown') unknown += 1;
       ids.push(record.id);
@@ -551,7 +547,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #keep(record: JobRecord, outcome: AppendOutcome | undefined): void {
     this.#books.pending += 1;
     this.#backlog.added(record);
-    this.#replayer.tookAnew(record.id);
+    this.#replayer.appended(record);
     if (outcome !== 'replaced') return;
     // The parked job of this id gave way: it is accounted for as dropped.
     this.#backlog.parked = Math.max(0, this.#backlog.parked - 1);
@@ -590,22 +586,21 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#refreshStatus();
   }
 
-  #doubt({ id, delivery }: JobRecord): void {
-    const [oldest] = this.#perhapsKept.keys();
-    if (oldest !== undefined && this.#perhapsKept.size >= MAX_PERHAPS_KEPT) this.#perhapsKept.delete(oldest);
-    this.#perhapsKept.set(id, { delivery, looks: this.#backlog.looks });
+  /** The store did not say whether it has it. */
+  #doubt(job: JobRecord): void {
+    this.#doubts.add(job, this.#backlog.looks);
   }
 
-  /** It is known now what became of the job of this id. Returns whether that is the one of which this was unknown. */
-  #endDoubt({ id, delivery }: JobRecord): boolean {
-    const doubt = this.#perhapsKept.get(id);
-    this.#perhapsKept.delete(id);
-    return doubt?.delivery === delivery;
+  /** It is known now what became of the job of this id. Returns whether that is one of which this was unknown. */
+  #endDoubt(job: JobRecord): boolean {
+    const wasDoubted = this.#doubts.has(job);
+    this.#doubts.end(job.id);
+    return wasDoubted;
   }
 
   /** The store had kept a job of which its caller was told that this is unknown. */
   #inheritIfKept(job: JobRecord): void {
-    if (this.#perhapsKept.get(job.id)?.delivery === job.delivery) this.#addIfKept(job);
+    if (this.#doubts.has(job)) this.#addIfKept(job);
     if (!this.#endDoubt(job)) return;
     this.#books.inherited += 1;
     this.#books.pending += 1;
@@ -613,10 +608,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   /** The store has a job of this id. Without this, the backlog would seem to be empty too early. */
   #addIfKept(job: JobRecord): void {
-    const doubt = this.#perhapsKept.get(job.id);
-    if (doubt?.looks !== this.#backlog.looks) return;
-    doubt.looks = ADDED;
-    this.#backlog.added(job);
+    if (this.#doubts.isToBeAdded(job.id, this.#backlog.looks)) this.#backlog.added(job);
   }
 
   #onDropped(job: JobRecord, reason: DroppedEvent['reason']): void {
@@ -639,7 +631,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         this.#addIfKept(record);
         return;
       }
-      this.#perhapsKept.delete(record.id);
+      this.#doubts.end(record.id);
       this.#books.delivered -= 1;
       this.#keep(record, outcomes[i]);
     });
@@ -807,7 +799,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       this.#books.inherited += inherited;
       this.#books.pending += inherited;
       // What the store had kept of these is among them.
-      this.#perhapsKept.clear();
+      this.#doubts.clear();
     }
     this.#refreshStatus();
   }

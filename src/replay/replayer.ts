@@ -237,9 +237,9 @@ export class Replayer {
     return this.#settler.isGivenUp(id);
   }
 
-  /** The store took a new job of this id. */
-  tookAnew(id: string): void {
-    this.#settler.tookAnew(id);
+  /** The store took a job. */
+  appended(job: JobRecord): void {
+    this.#settler.appended(job);
   }
 
   /** Ends after the batch that is under way. */

@@ -93,8 +93,7 @@ export class Settler {
   /** Settles a job that comes although it was told that it is parked or dropped. Resolves with whether it was one. */
   async settleAgain(token: string, job: JobRecord): Promise<boolean> {
     const told = this.#told.get(job.id);
-    // A caller may have come again with the id since: that is another job.
-    if (told?.job.delivery !== job.delivery || told.job.enqueuedAt !== job.enqueuedAt) return false;
+    if (!told || !isSame(told.job, job)) return false;
     await this.#setAside(token, job, told.parkedFor);
     return true;
   }
@@ -144,9 +143,10 @@ export class Settler {
     return this.#told.has(id);
   }
 
-  /** The store took a new job of this id: one that was given up is gone. */
-  tookAnew(id: string): void {
-    this.#told.delete(id);
+  /** The store took a job: another of its id, that was given up, is gone. */
+  appended(job: JobRecord): void {
+    const told = this.#told.get(job.id);
+    if (told && !isSame(told.job, job)) this.#told.delete(job.id);
   }
 
   /**
@@ -178,6 +178,11 @@ export class Settler {
     // An outdated token changes nothing, which the store need not say.
     if (!this.#mayHaveEnded(token)) this.#told.delete(job.id);
   }
+}
+
+/** A caller may come again with an id, or with a delivery that it was given: then it is another job. */
+function isSame(job: JobRecord, { delivery, enqueuedAt }: JobRecord): boolean {
+  return job.delivery === delivery && job.enqueuedAt === enqueuedAt;
 }
 
 function idsOf(jobs: readonly JobRecord[]): string[] {

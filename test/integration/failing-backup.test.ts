@@ -595,6 +595,7 @@ it('lays down a job that comes again under its id after it was dropped, although
   store.ails.clear();
   const again = queue.isolate();
   expect(await queue.enqueue('job', 1, { id })).toMatchObject({ outcome: 'backed-up' });
+  expect(await queue.enqueue('job', 1, { id })).toMatchObject({ outcome: 'duplicate' });
   store.inner.lease = lease;
   again.dispose();
   await waitFor(async () => (await client.xlen(streamKey(NAME))) === 3, { what: 'both to be laid down' });

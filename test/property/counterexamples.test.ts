@@ -386,3 +386,23 @@ test('tells once of an expired job that the store has before it says that it too
     ],
   });
 });
+
+test('inherits a job of an id that was enqueued twice while the store did not say which it has', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: {
+      ordering: 'queue',
+      ...{ deadlineMs: 200, attemptTimeoutMs: 80, backupDeadlineMs: 300, retry: { attempts: 0 } },
+      ...{ breaker: { failures: 1, probeAfterMs: 10, probeMaxMs: 1000 } },
+      ...{ replay: { batchSize: 1, leaseMs: 1000, pollMs: 500 }, lossWindow: { ms: 1000 } },
+    },
+    actions: [
+      { do: 'enqueue', by: 0, jobs: [{ id: 3 }, {}] },
+      { do: 'enqueue', by: 0, jobs: [{ id: 3 }, {}] },
+      { do: 'store', by: 0, verdicts: [{ kind: 'answered', afterMs: 300 }] },
+      { do: 'network', by: 0, verdicts: [{ kind: 'reply lost', afterMs: 1, rejects: 'cut' }] },
+      { do: 'wait', ms: 500 },
+      { do: 'away', by: 0, ms: 1, isQuiet: false },
+    ],
+  });
+});
