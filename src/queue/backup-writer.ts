@@ -24,17 +24,16 @@ export interface BackupLimit {
 export interface BackupWriterListener {
   /** Jobs and bytes that the backup holds now, as far as is known. */
   held(): { readonly jobs: number; readonly bytes: number };
+  /** The store is asked to keep `records`: `onAppended` or `onNotAppended` follows, once. */
+  onAppending(records: readonly JobRecord[]): void;
   onAppended(
     jobs: readonly PendingJob[],
     records: readonly JobRecord[],
     outcomes: readonly AppendOutcome[],
   ): void;
-  /** `isStoreUnsure`: it may have kept them all the same. */
-  onRejected(
-    jobs: readonly PendingJob[],
-    error: (job: PendingJob) => ResilientQueueError,
-    isStoreUnsure: boolean,
-  ): void;
+  /** `isUnsure`: the store may have kept them all the same. */
+  onNotAppended(records: readonly JobRecord[], isUnsure: boolean): void;
+  onRejected(jobs: readonly PendingJob[], error: (job: PendingJob) => ResilientQueueError): void;
   /** The store kept jobs after their callers had been told that it did not answer. */
   onAppendedLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void;
   /** The store failed, hung, or works again. */
@@ -214,6 +213,7 @@ export class BackupWriter {
     this.#appendingJobs += jobs.length;
     this.#appendingBytes += bytes;
     let isOverdue = false;
+    this.#listener.onAppending(records);
     const timer = this.#clock.setTimeout(
       () => {
         isOverdue = true;
@@ -222,6 +222,7 @@ export class BackupWriter {
         this.#nextTrialAt = this.#clock.monotonicMs() + this.#deadlineMs;
         const silence = new Error(`The backup store did not answer within ${this.#deadlineMs} ms.`);
         this.#listener.onStore(false, silence);
+        this.#listener.onNotAppended(records, true);
         this.#reject(batch, silence, true);
         this.#pump();
       },
@@ -242,6 +243,7 @@ export class BackupWriter {
       const isUnknown = isObject(error) && error.fate === 'unknown';
       const isFull = isResilientQueueError(error) && error.code === 'BACKUP_FULL';
       if (!isOverdue) {
+        this.#listener.onNotAppended(records, isUnknown);
         if (isFull) this.#refuseFull(batch);
         else this.#reject(batch, failure, isUnknown);
       }
@@ -274,32 +276,24 @@ export class BackupWriter {
   }
 
   #reject(entries: readonly Entry[], storeError: Error, isUnknown: boolean): void {
-    this.#rejectEach(
-      entries,
-      ({ job, failure }) => {
-        const causes = failure ? [failure, storeError] : [storeError];
-        return new ResilientQueueError(
-          `Neither Redis (${failure?.kind ?? 'circuit open'}) nor the backup store took the job. ${advice(job, isUnknown)}`,
-          {
-            code: 'UNAVAILABLE',
-            fate: isUnknown ? 'unknown' : job.fate,
-            jobId: job.record.id,
-            cause: new AggregateError(causes, 'What Redis and the backup store said'),
-          },
-        );
-      },
-      isUnknown,
-    );
+    this.#rejectEach(entries, ({ job, failure }) => {
+      const causes = failure ? [failure, storeError] : [storeError];
+      return new ResilientQueueError(
+        `Neither Redis (${failure?.kind ?? 'circuit open'}) nor the backup store took the job. ${advice(job, isUnknown)}`,
+        {
+          code: 'UNAVAILABLE',
+          fate: isUnknown ? 'unknown' : job.fate,
+          jobId: job.record.id,
+          cause: new AggregateError(causes, 'What Redis and the backup store said'),
+        },
+      );
+    });
   }
 
-  #rejectEach(
-    entries: readonly Entry[],
-    makeError: (entry: Entry) => ResilientQueueError,
-    isStoreUnsure = false,
-  ): void {
+  #rejectEach(entries: readonly Entry[], makeError: (entry: Entry) => ResilientQueueError): void {
     const open = new Map(entries.filter((e) => !e.job.isSettled).map((e) => [e.job, e] as const));
     if (open.size === 0) return;
-    this.#listener.onRejected([...open.keys()], (job) => makeError(open.get(job) as Entry), isStoreUnsure);
+    this.#listener.onRejected([...open.keys()], (job) => makeError(open.get(job) as Entry));
   }
 
   /** Bounds the wait of the jobs in line. */

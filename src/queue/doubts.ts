@@ -14,11 +14,47 @@ interface Doubt {
   isAdded: boolean;
 }
 
-/** Jobs that a store did not say it kept, nor that it did not. */
+/** A call of `append()` that has no answer yet. */
+interface Asked {
+  readonly jobs: readonly JobRecord[];
+  /** Made when it is looked into for the first time: most calls never are. */
+  deliveries: Set<string> | undefined;
+  /** Deliveries that have left the store already, and whether an earlier call may have brought them there. */
+  readonly gone: Map<string, boolean>;
+}
+
+/** Jobs that a store did not say it kept, nor that it did not: not yet, or not at all. */
 export class Doubts {
   readonly #byId = new Map<string, Doubt>();
+  #asked: readonly Asked[] = [];
 
-  /** `looks`: how often the store has been looked into. */
+  /** The store was asked to keep `jobs`. */
+  asked(jobs: readonly JobRecord[]): void {
+    this.#asked = [...this.#asked, { jobs, deliveries: undefined, gone: new Map() }];
+  }
+
+  /**
+   * The store answered, or is not waited for any longer. Returns the deliveries that have left it already, and whether these
+   * may have been there from an earlier call that had no answer.
+   */
+  answered(jobs: readonly JobRecord[]): ReadonlyMap<string, boolean> {
+    const asked = this.#asked.find((some) => some.jobs === jobs);
+    this.#asked = this.#asked.filter((some) => some !== asked);
+    return asked?.gone ?? new Map();
+  }
+
+  /** A job has left the store. Returns whether the store has not answered yet whether it took it. */
+  isGoneEarly({ delivery }: JobRecord, wasDoubted: boolean): boolean {
+    for (const asked of this.#asked) {
+      asked.deliveries ??= new Set(asked.jobs.map((job) => job.delivery));
+      if (!asked.deliveries.has(delivery)) continue;
+      asked.gone.set(delivery, wasDoubted);
+      return true;
+    }
+    return false;
+  }
+
+  /** The store did not say whether it has it. `looks`: how often the store has been looked into. */
   add({ id, delivery }: JobRecord, looks: number): void {
     const doubt = this.#byId.get(id);
     if (doubt) {

@@ -15,7 +15,8 @@ import type { ResolvedOptions } from './options.js';
 export interface LossListener {
   onRedelivered(count: number): void;
   onExpired(jobs: readonly JobRecord[]): void;
-  /** The store has taken jobs that count as delivered so far. */
+  /** The store is asked to keep jobs that count as delivered so far: `onBackedUp` or `onUnsure` follows. */
+  onBackingUp(jobs: readonly JobRecord[]): void;
   onBackedUp(jobs: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void;
   /** The store did not say whether it took them. */
   onUnsure(jobs: readonly JobRecord[]): void;
@@ -92,6 +93,11 @@ export class LossRepair {
     }
   }
 
+  /** A job has left the store, and is not to be backed up again. Returns whether it would have been. */
+  forget(job: JobRecord): boolean {
+    return this.#redeliverer.forget(job);
+  }
+
   /** Ends at `endsAt` (monotonic ms). What is still to be laid down again then goes to the backup. */
   async end(endsAt: number): Promise<void> {
     const { clock } = this.#options;
@@ -123,6 +129,7 @@ export class LossRepair {
         continue;
       }
       try {
+        this.#listener.onBackingUp(batch);
         const appending = (async () => backup.append(this.#name, batch))();
         this.#listener.onBackedUp(batch, await boundedCall(clock, backupDeadlineMs, appending));
       } catch (error) {

@@ -162,9 +162,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       maxAppends,
       {
         held: () => ({ jobs: this.#backlog.pending, bytes: this.#backlog.bytes }),
+        onAppending: (records) => this.#doubts.asked(records),
         onAppended: (jobs, records, outcomes) => this.#onAppended(jobs, records, outcomes),
         onAppendedLate: (records, outcomes) => this.#onAppendedLate(records, outcomes),
-        onRejected: (jobs, error, isStoreUnsure) => this.#onRejected(jobs, error, isStoreUnsure),
+        onNotAppended: (records, isUnsure) => this.#onNotAppended(records, isUnsure),
+        onRejected: (jobs, error) => this.#onRejected(jobs, error),
         onStore: (isWell, error) => this.#onStore(isWell, error),
       },
     );
@@ -219,10 +221,9 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
           onRedelivered: (count) => {
             this.#books.redelivered += count;
           },
+          onBackingUp: (jobs) => this.#doubts.asked(jobs),
           onBackedUp: (jobs, outcomes) => this.#onBackedUpAgain(jobs, outcomes),
-          onUnsure: (jobs) => {
-            for (const job of jobs) this.#doubt(job);
-          },
+          onUnsure: (jobs) => this.#onNotAppended(jobs, true),
           onExpired: (jobs) => this.#onLost(jobs, 'expired'),
           onLost: (jobs) => this.#onLost(jobs, 'lost'),
           onStoreError: (error) => this.#alarm('backup', error),
@@ -498,6 +499,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     outcomes: readonly AppendOutcome[],
   ): void {
     const ids: string[] = [];
+    const gone = this.#doubts.answered(records);
     const { durability } = this.#options.backup;
     let unknown = 0;
     for (let i = 0; i < jobs.length; i++) {
@@ -510,6 +512,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
           continue;
         }
         this.#books.duplicates += 1;
+        if (gone.get(record.delivery)) this.#inherit(record);
         this.#addIfKept(record);
         job.resolve({ id: record.id, outcome: 'duplicate' });
         continue;
@@ -517,7 +520,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       this.#books.accepted += 1;
       // It was not here: a caller who was told "unknown" has come again.
       this.#doubts.end(record.id);
-      this.#keep(record, outcomes[i]);
+      this.#keep(record, outcomes[i], gone.has(record.delivery));
       if (record.fate === 'unknown') unknown += 1;
       ids.push(record.id);
       job.resolve({ id: record.id, outcome: 'backed-up', durability });
@@ -537,16 +540,25 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       // It may have been replayed by now, and was inherited then.
       if (outcomes[i] === 'present' || !this.#endDoubt(record)) return;
       this.#books.inherited += 1;
-      this.#keep(record, outcomes[i]);
+      this.#keep(record, outcomes[i], false);
     });
     this.#refreshStatus();
     this.#replayer.wake();
   }
 
-  /** The store has taken it. */
-  #keep(record: JobRecord, outcome: AppendOutcome | undefined): void {
+  #onNotAppended(records: readonly JobRecord[], isUnsure: boolean): void {
+    const gone = this.#doubts.answered(records);
+    for (const record of records) {
+      const wasDoubted = gone.get(record.delivery);
+      if (wasDoubted || (isUnsure && wasDoubted === false)) this.#inherit(record);
+      else if (isUnsure) this.#doubts.add(record, this.#backlog.looks);
+    }
+  }
+
+  /** The store has taken it; `isGone`: and it has been replayed. */
+  #keep(record: JobRecord, outcome: AppendOutcome | undefined, isGone: boolean): void {
     this.#books.pending += 1;
-    this.#backlog.added(record);
+    if (!isGone) this.#backlog.added(record);
     this.#replayer.appended(record);
     if (outcome !== 'replaced') return;
     // The parked job of this id gave way: it is accounted for as dropped.
@@ -557,13 +569,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#emitDropped(record, 'superseded');
   }
 
-  #onRejected(
-    jobs: readonly PendingJob[],
-    error: (job: PendingJob) => ResilientQueueError,
-    isStoreUnsure: boolean,
-  ): void {
+  #onRejected(jobs: readonly PendingJob[], error: (job: PendingJob) => ResilientQueueError): void {
     for (const job of jobs) job.reject(error(job));
-    if (isStoreUnsure) for (const job of jobs) this.#doubt(job.record);
     if (this.#outage) this.#outage.rejected += jobs.length;
     this.#countRejected(jobs.length);
     this.#refreshStatus();
@@ -586,11 +593,6 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#refreshStatus();
   }
 
-  /** The store did not say whether it has it. */
-  #doubt(job: JobRecord): void {
-    this.#doubts.add(job, this.#backlog.looks);
-  }
-
   /** It is known now what became of the job of this id. Returns whether that is one of which this was unknown. */
   #endDoubt(job: JobRecord): boolean {
     const wasDoubted = this.#doubts.has(job);
@@ -598,11 +600,23 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     return wasDoubted;
   }
 
-  /** The store had kept a job of which its caller was told that this is unknown. */
+  /** A job leaves the store, which may not have said that it has it. */
   #inheritIfKept(job: JobRecord): void {
     if (this.#doubts.has(job)) this.#addIfKept(job);
-    if (!this.#endDoubt(job)) return;
-    this.#books.inherited += 1;
+    const wasDoubted = this.#endDoubt(job);
+    if (this.#doubts.isGoneEarly(job, wasDoubted)) {
+      // What is known of it when the store answers decides how it counts.
+      if (!wasDoubted) this.#backlog.added(job);
+    } else if (wasDoubted) {
+      this.#inherit(job);
+    }
+  }
+
+  /** The store had kept a job and did not say so. */
+  #inherit(job: JobRecord): void {
+    // What Redis lost counts as delivered until then.
+    if (this.#lossRepair?.forget(job)) this.#books.delivered -= 1;
+    else this.#books.inherited += 1;
     this.#books.pending += 1;
   }
 
@@ -626,6 +640,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   /** Jobs that count as delivered, and that Redis may have lost, are with the store now. */
   #onBackedUpAgain(jobs: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void {
+    const gone = this.#doubts.answered(jobs);
     jobs.forEach((record, i) => {
       if (outcomes[i] === 'present') {
         this.#addIfKept(record);
@@ -633,7 +648,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       }
       this.#doubts.end(record.id);
       this.#books.delivered -= 1;
-      this.#keep(record, outcomes[i]);
+      this.#keep(record, outcomes[i], gone.has(record.delivery));
     });
     this.#refreshStatus();
     this.#replayer.wake();

@@ -124,8 +124,8 @@ export class Redeliverer {
   readonly #recognitionMs: number;
   readonly #pacing: Pacing;
   readonly #losses: Loss[] = [];
-  /** Of any loss: not to be sent now. */
-  #aside: JobRecord[] = [];
+  /** Of any loss: not to be sent now. By delivery id. */
+  readonly #aside = new Map<string, JobRecord>();
   #running: Promise<void> | undefined;
   readonly #stopped = new AbortController();
 
@@ -168,13 +168,18 @@ export class Redeliverer {
     });
   }
 
+  /** What was set aside has been settled elsewhere. Returns whether it was set aside. */
+  forget({ delivery }: JobRecord): boolean {
+    return this.#aside.delete(delivery);
+  }
+
   /** Ends, telling what was done so far. Returns the jobs of which nobody knows whether Redis has them. */
   async stop(): Promise<readonly JobRecord[]> {
     this.#stopped.abort();
     await this.#running;
     for (const loss of this.#losses) this.#listener.onEnd(loss.end());
     const open = this.#losses.splice(0).flatMap(({ left, expired }) => [...expired, ...left.reverse()]);
-    return [...this.#aside, ...open];
+    return [...this.#aside.values(), ...open];
   }
 
   async #run(): Promise<void> {
@@ -191,11 +196,17 @@ export class Redeliverer {
       } else if (!loss || !this.#policy.isClosed || !this.#gateway.isReady || !(await this.#advance(loss))) {
         if (signal.aborted) return;
         // Redis comes first: a store that hangs keeps nothing else waiting.
-        if (this.#aside.length > 0) this.#aside = [...(await this.#listener.onSetAside(this.#aside))];
-        if (!loss && this.#aside.length === 0) return;
+        if (this.#aside.size > 0) await this.#setAside();
+        if (!loss && this.#aside.size === 0) return;
         await pause(this.#clock, loss ? LOOK_EVERY_MS : STORE_EVERY_MS, { background: true, signal });
       }
     }
+  }
+
+  async #setAside(): Promise<void> {
+    const jobs = [...this.#aside.values()];
+    const failed = new Set(await this.#listener.onSetAside(jobs));
+    for (const job of jobs) if (!failed.has(job)) this.#aside.delete(job.delivery);
   }
 
   /** Resolves with whether Redis answered. */
@@ -247,7 +258,7 @@ export class Redeliverer {
       else again.push(job);
     });
     loss.left.push(...again.reverse());
-    this.#aside.push(...refused);
+    for (const job of refused) this.#aside.set(job.delivery, job);
     return again.length === 0;
   }
 
@@ -285,7 +296,7 @@ export class Redeliverer {
       } else if (action === 'drop') {
         expired.push(job);
       } else {
-        this.#aside.push(job);
+        this.#aside.set(job.delivery, job);
       }
       left.pop();
     }

@@ -708,3 +708,18 @@ it.each(['replayed', 'enqueued again'])(
     expect(queue.health().totals).toMatchObject({ accepted: 1, inherited: 1, delivered: 2, pending: 0 });
   },
 );
+
+it('inherits a job that is replayed before the store was given up that kept it', async () => {
+  await using setup = await setUp();
+  const { store, queue } = setup;
+  const maintenance = queue.isolate();
+  await queue.enqueue('job', 1, { id: 'before' });
+  store.ails.set('append', 'mute');
+  const enqueued = queue.enqueue('job', 1, { id: 'early' }).catch((error: ResilientQueueError) => error);
+  await waitFor(() => store.calls.get('append') === 2, { what: 'the store to be asked' });
+  maintenance.dispose();
+  await waitFor(() => queue.health().totals.delivered === 3, { what: 'both to be replayed' });
+  expect(await enqueued).toMatchObject({ fate: 'unknown' });
+  expectBalance(queue);
+  expect(queue.health().totals).toMatchObject({ accepted: 2, inherited: 1, delivered: 3, pending: 0 });
+});

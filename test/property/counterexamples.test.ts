@@ -406,3 +406,18 @@ test('inherits a job of an id that was enqueued twice while the store did not sa
     ],
   });
 });
+
+test('tells once of an expired job that Redis lost, and that the store kept without saying so', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    actions: [
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 13 }, {}] },
+      { do: 'rollback', inFlight: 'strays', strayMs: 2 },
+      { do: 'wait', ms: 10 },
+      { do: 'deny', commands: ['XADD'] },
+      { do: 'store', by: 0, verdicts: [{ kind: 'unsure', afterMs: 1, tookEffect: true }] },
+      { do: 'check', by: 0, timeoutMs: 0 },
+      { do: 'wait', ms: 500 },
+    ],
+  });
+});
