@@ -4,11 +4,6 @@ import { recordBytes } from '../backup/record-bytes.js';
 import type { Clock } from '../clock/clock.js';
 import type { JobRecord } from '../job/job-record.js';
 
-/** The store's own figures, and how many jobs fewer they are than was thought. */
-export interface Figures extends BackupStats {
-  readonly missing: number;
-}
-
 /**
  * What the store holds, as far as this process knows: kept up to date by what it does itself, and put right by the store's
  * own figures whenever nothing of its own is under way.
@@ -65,7 +60,7 @@ export class Backlog {
   }
 
   /** Asks the store. Resolves with its figures; undefined when it did not answer, or they are out of date already. */
-  async look(isAtRest: () => boolean): Promise<Figures | undefined> {
+  async look(isAtRest: () => boolean): Promise<BackupStats | undefined> {
     const changes = this.#changes;
     let stats: BackupStats;
     try {
@@ -82,13 +77,12 @@ export class Backlog {
       return undefined;
     }
     this.looks += 1;
-    const missing = Math.max(0, this.pending - stats.pending);
     this.pending = stats.pending;
     this.unknown = stats.unknown;
     this.parked = stats.parked;
     this.oldestAt = stats.oldestAt;
     this.#hasBytes = stats.bytes !== undefined;
     this.bytes = stats.bytes ?? this.bytes;
-    return { ...stats, missing };
+    return stats;
   }
 }

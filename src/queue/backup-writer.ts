@@ -31,11 +31,11 @@ export interface BackupWriterListener {
     records: readonly JobRecord[],
     outcomes: readonly AppendOutcome[],
   ): void;
-  /** `isUnsure`: the store may have kept them all the same. */
-  onNotAppended(records: readonly JobRecord[], isUnsure: boolean): void;
+  /** The store `failed`, is `unsure` whether it kept them, or is `silent`; then `onAnsweredLate` may follow. */
+  onNotAppended(records: readonly JobRecord[], how: 'failed' | 'unsure' | 'silent'): void;
   onRejected(jobs: readonly PendingJob[], error: (job: PendingJob) => ResilientQueueError): void;
-  /** The store kept jobs after their callers had been told that it did not answer. */
-  onAppendedLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void;
+  /** The store answered after the callers had been told that it did not; undefined: that it failed. */
+  onAnsweredLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[] | undefined): void;
   /** The store failed, hung, or works again. */
   onStore(isWell: boolean, error?: Error): void;
 }
@@ -152,20 +152,16 @@ export class BackupWriter {
     this.#pump();
   };
 
-  /** A store that works is not held to what it once left without an answer: one call that is lost for ever costs little. */
-  get #places(): number {
-    return this.#isHanging ? this.#maxInFlight : MAX_APPENDS;
-  }
-
   /** Every place is taken by an append that hangs. */
   get #isStuck(): boolean {
-    return !this.isAppending && this.#overdue >= this.#places;
+    return this.#isHanging && !this.isAppending && this.#overdue >= this.#maxInFlight;
   }
 
   /** While the store is stuck, one append is tried now and then: it may be well again. */
   get #hasPlace(): boolean {
-    const running = this.#inFlight - this.#overdue;
-    if (this.#inFlight < this.#places && running < this.#maxInFlight) return true;
+    // A store that works is not held to what it once left without an answer.
+    const taken = this.#isHanging ? this.#inFlight : this.#inFlight - this.#overdue;
+    if (taken < this.#maxInFlight) return true;
     if (!this.#isStuck) return false;
     const now = this.#clock.monotonicMs();
     if (now < this.#nextTrialAt) return false;
@@ -222,7 +218,7 @@ export class BackupWriter {
         this.#nextTrialAt = this.#clock.monotonicMs() + this.#deadlineMs;
         const silence = new Error(`The backup store did not answer within ${this.#deadlineMs} ms.`);
         this.#listener.onStore(false, silence);
-        this.#listener.onNotAppended(records, true);
+        this.#listener.onNotAppended(records, 'silent');
         this.#reject(batch, silence, true);
         this.#pump();
       },
@@ -234,7 +230,7 @@ export class BackupWriter {
       const outcomes = await this.#store.append(this.#queue, records);
       if (!isOverdue) this.#isHanging = false;
       this.#listener.onStore(true);
-      if (isOverdue) this.#listener.onAppendedLate(records, outcomes);
+      if (isOverdue) this.#listener.onAnsweredLate(records, outcomes);
       else this.#listener.onAppended(jobs, records, outcomes);
     } catch (error) {
       const failure = scrubbed(error);
@@ -242,8 +238,10 @@ export class BackupWriter {
       // A store that cannot tell whether it kept them says so by `fate`.
       const isUnknown = isObject(error) && error.fate === 'unknown';
       const isFull = isResilientQueueError(error) && error.code === 'BACKUP_FULL';
-      if (!isOverdue) {
-        this.#listener.onNotAppended(records, isUnknown);
+      if (isOverdue) {
+        this.#listener.onAnsweredLate(records, undefined);
+      } else {
+        this.#listener.onNotAppended(records, isUnknown ? 'unsure' : 'failed');
         if (isFull) this.#refuseFull(batch);
         else this.#reject(batch, failure, isUnknown);
       }

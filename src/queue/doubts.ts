@@ -14,44 +14,90 @@ interface Doubt {
   isAdded: boolean;
 }
 
-/** A call of `append()` that has no answer yet. */
-interface Asked {
-  readonly jobs: readonly JobRecord[];
-  /** Made when it is looked into for the first time: most calls never are. */
-  deliveries: Set<string> | undefined;
+/** What happened to jobs while the store was asked to keep them. */
+export interface Meanwhile {
   /** Deliveries that have left the store already, and whether an earlier call may have brought them there. */
-  readonly gone: Map<string, boolean>;
+  readonly gone: ReadonlyMap<string, boolean>;
+  /** Ids whose former job was given up, and has left the store. */
+  readonly setAside: ReadonlySet<string>;
+}
+
+/** A call of `append()`. */
+class Call implements Meanwhile {
+  readonly gone = new Map<string, boolean>();
+  readonly setAside = new Set<string>();
+  /** Given up without an answer: deliveries that are counted all the same. */
+  readonly counted = new Set<string>();
+  readonly #jobs: readonly JobRecord[];
+  /** Made when it is looked into for the first time: most calls never are. */
+  #byDelivery: Map<string, JobRecord> | undefined;
+
+  constructor(jobs: readonly JobRecord[]) {
+    this.#jobs = jobs;
+  }
+
+  isFor(jobs: readonly JobRecord[]): boolean {
+    return this.#jobs === jobs;
+  }
+
+  has({ delivery, enqueuedAt }: JobRecord): boolean {
+    this.#byDelivery ??= new Map(this.#jobs.map((job) => [job.delivery, job]));
+    // A caller may have come again with a delivery that it was given: that is another job.
+    return this.#byDelivery.get(delivery)?.enqueuedAt === enqueuedAt;
+  }
+
+  hasId(id: string): boolean {
+    return this.#jobs.some((job) => job.id === id);
+  }
 }
 
 /** Jobs that a store did not say it kept, nor that it did not: not yet, or not at all. */
 export class Doubts {
   readonly #byId = new Map<string, Doubt>();
-  #asked: readonly Asked[] = [];
+  #underWay: readonly Call[] = [];
+  /** Without an answer, and not waited for any longer. They may still take effect. */
+  #late: readonly Call[] = [];
 
-  /** The store was asked to keep `jobs`. */
+  /** The store is asked to keep `jobs`. */
   asked(jobs: readonly JobRecord[]): void {
-    this.#asked = [...this.#asked, { jobs, deliveries: undefined, gone: new Map() }];
+    this.#underWay = [...this.#underWay, new Call(jobs)];
   }
 
-  /**
-   * The store answered, or is not waited for any longer. Returns the deliveries that have left it already, and whether these
-   * may have been there from an earlier call that had no answer.
-   */
-  answered(jobs: readonly JobRecord[]): ReadonlyMap<string, boolean> {
-    const asked = this.#asked.find((some) => some.jobs === jobs);
-    this.#asked = this.#asked.filter((some) => some !== asked);
-    return asked?.gone ?? new Map();
+  /** The store answered. */
+  answered(jobs: readonly JobRecord[]): Meanwhile {
+    const call = this.#underWay.find((some) => some.isFor(jobs)) ?? new Call(jobs);
+    this.#underWay = this.#underWay.filter((some) => some !== call);
+    return call;
+  }
+
+  /** The store is not waited for any longer. An answer may still come. */
+  givenUp(jobs: readonly JobRecord[]): Meanwhile {
+    const call = this.answered(jobs) as Call;
+    this.#late = [...this.#late, call];
+    return call;
+  }
+
+  /** The answer came after that. Returns the deliveries that are counted already; undefined: all of them. */
+  answeredLate(jobs: readonly JobRecord[]): ReadonlySet<string> | undefined {
+    const call = this.#late.find((some) => some.isFor(jobs));
+    this.#late = this.#late.filter((some) => some !== call);
+    return call?.counted;
   }
 
   /** A job has left the store. Returns whether the store has not answered yet whether it took it. */
-  isGoneEarly({ delivery }: JobRecord, wasDoubted: boolean): boolean {
-    for (const asked of this.#asked) {
-      asked.deliveries ??= new Set(asked.jobs.map((job) => job.delivery));
-      if (!asked.deliveries.has(delivery)) continue;
-      asked.gone.set(delivery, wasDoubted);
-      return true;
-    }
-    return false;
+  isGoneEarly(job: JobRecord, wasDoubted: boolean): boolean {
+    const call = this.#underWay.find((some) => some.has(job));
+    call?.gone.set(job.delivery, wasDoubted);
+    return call !== undefined;
+  }
+
+  isAsked(job: JobRecord): boolean {
+    return this.#underWay.some((call) => call.has(job));
+  }
+
+  /** A job that was given up has left the store. */
+  setAside(id: string): void {
+    for (const call of this.#underWay) if (call.hasId(id)) call.setAside.add(id);
   }
 
   /** The store did not say whether it has it. `looks`: how often the store has been looked into. */
@@ -68,8 +114,16 @@ export class Doubts {
     this.#byId.set(id, { deliveries: new Set([delivery]), looks, isAdded: false });
   }
 
+  get isEmpty(): boolean {
+    return this.#byId.size === 0;
+  }
+
   has({ id, delivery }: JobRecord): boolean {
     return this.#byId.get(id)?.deliveries.has(delivery) ?? false;
+  }
+
+  hasId(id: string): boolean {
+    return this.#byId.has(id);
   }
 
   /** The store has a job of this id. Returns whether the backlog is to be told, because no look has counted the job. */
@@ -80,12 +134,19 @@ export class Doubts {
     return true;
   }
 
+  /** The store had it; that is counted. */
+  counted(job: JobRecord): void {
+    for (const call of this.#late) if (call.has(job)) call.counted.add(job.delivery);
+  }
+
   /** It is known now what became of the job of this id. */
   end(id: string): void {
     this.#byId.delete(id);
   }
 
+  /** All that the store has is counted. */
   clear(): void {
     this.#byId.clear();
+    this.#late = [];
   }
 }

@@ -17,7 +17,8 @@ export interface LossListener {
   onExpired(jobs: readonly JobRecord[]): void;
   /** The store is asked to keep jobs that count as delivered so far: `onBackedUp` or `onUnsure` follows. */
   onBackingUp(jobs: readonly JobRecord[]): void;
-  onBackedUp(jobs: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void;
+  /** Returns those that it did not take after all. */
+  onBackedUp(jobs: readonly JobRecord[], outcomes: readonly AppendOutcome[]): readonly JobRecord[];
   /** The store did not say whether it took them. */
   onUnsure(jobs: readonly JobRecord[]): void;
   /** The store did not say that it took them, and nobody will try again. */
@@ -131,7 +132,8 @@ export class LossRepair {
       try {
         this.#listener.onBackingUp(batch);
         const appending = (async () => backup.append(this.#name, batch))();
-        this.#listener.onBackedUp(batch, await boundedCall(clock, backupDeadlineMs, appending));
+        const outcomes = await boundedCall(clock, backupDeadlineMs, appending);
+        failed.push(...this.#listener.onBackedUp(batch, outcomes));
       } catch (error) {
         isSilent = error instanceof SilentStoreError;
         this.#listener.onStoreError(scrubbed(error));

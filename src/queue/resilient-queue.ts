@@ -44,6 +44,8 @@ import type { Receipt } from './receipt.js';
 import { joinStore, leaveStore } from './store-users.js';
 
 const CLOSE_TIMEOUT_MS = 10_000;
+/** `setTimeout` takes no more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** An error that goes on is told again, but not at the rate of the jobs it hits. */
 const ALARM_EVERY_MS = 10_000;
 
@@ -164,8 +166,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         held: () => ({ jobs: this.#backlog.pending, bytes: this.#backlog.bytes }),
         onAppending: (records) => this.#doubts.asked(records),
         onAppended: (jobs, records, outcomes) => this.#onAppended(jobs, records, outcomes),
-        onAppendedLate: (records, outcomes) => this.#onAppendedLate(records, outcomes),
-        onNotAppended: (records, isUnsure) => this.#onNotAppended(records, isUnsure),
+        onNotAppended: (records, how) => this.#onNotAppended(records, how),
+        onAnsweredLate: (records, outcomes) => this.#onAnsweredLate(records, outcomes),
         onRejected: (jobs, error) => this.#onRejected(jobs, error),
         onStore: (isWell, error) => this.#onStore(isWell, error),
       },
@@ -190,6 +192,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
           this.#refreshStatus();
         },
         onDropped: (job, reason) => this.#onDropped(job, reason),
+        onSetAside: (job) => this.#doubts.setAside(job.id),
+        onLeased: (jobs) => this.#onLeased(jobs),
         onPhase: (phase, progress) => this.#onReplayPhase(phase, progress),
         onStoreError: (error) => this.#alarm('backup', scrubbed(error)),
         onCallerError: (error) => this.#alarm('listener', scrubbed(error)),
@@ -223,7 +227,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
           },
           onBackingUp: (jobs) => this.#doubts.asked(jobs),
           onBackedUp: (jobs, outcomes) => this.#onBackedUpAgain(jobs, outcomes),
-          onUnsure: (jobs) => this.#onNotAppended(jobs, true),
+          onUnsure: (jobs) => this.#onNotAppended(jobs, 'unsure'),
           onExpired: (jobs) => this.#onLost(jobs, 'expired'),
           onLost: (jobs) => this.#onLost(jobs, 'lost'),
           onStoreError: (error) => this.#alarm('backup', error),
@@ -499,20 +503,19 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     outcomes: readonly AppendOutcome[],
   ): void {
     const ids: string[] = [];
-    const gone = this.#doubts.answered(records);
+    const { gone, setAside } = this.#doubts.answered(records);
     const { durability } = this.#options.backup;
     let unknown = 0;
     for (let i = 0; i < jobs.length; i++) {
       const job = jobs[i] as PendingJob;
       const record = records[i] as JobRecord;
       if (outcomes[i] === 'present') {
-        if (this.#replayer.hasGivenUp(record.id)) {
-          job.reject(givenUpError(job));
+        if (setAside.has(record.id) || this.#replayer.hasGivenUp(record.id)) {
+          job.reject(givenUpError(job, this.#doubts.hasId(record.id)));
           this.#books.rejected += 1;
           continue;
         }
         this.#books.duplicates += 1;
-        if (gone.get(record.delivery)) this.#inherit(record);
         this.#addIfKept(record);
         job.resolve({ id: record.id, outcome: 'duplicate' });
         continue;
@@ -535,10 +538,14 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#replayer.wake();
   }
 
-  #onAppendedLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void {
+  #onAnsweredLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[] | undefined): void {
+    const counted = this.#doubts.answeredLate(records);
+    if (!counted || !outcomes) return;
     records.forEach((record, i) => {
+      if (outcomes[i] === 'present') return;
+      this.#doubts.end(record.id);
       // It may have been replayed by now, and was inherited then.
-      if (outcomes[i] === 'present' || !this.#endDoubt(record)) return;
+      if (counted.has(record.delivery)) return;
       this.#books.inherited += 1;
       this.#keep(record, outcomes[i], false);
     });
@@ -546,12 +553,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#replayer.wake();
   }
 
-  #onNotAppended(records: readonly JobRecord[], isUnsure: boolean): void {
-    const gone = this.#doubts.answered(records);
+  #onNotAppended(records: readonly JobRecord[], how: 'failed' | 'unsure' | 'silent'): void {
+    const { gone } = how === 'silent' ? this.#doubts.givenUp(records) : this.#doubts.answered(records);
     for (const record of records) {
       const wasDoubted = gone.get(record.delivery);
-      if (wasDoubted || (isUnsure && wasDoubted === false)) this.#inherit(record);
-      else if (isUnsure) this.#doubts.add(record, this.#backlog.looks);
+      if (wasDoubted || (wasDoubted === false && how !== 'failed')) this.#inherit(record);
+      else if (how !== 'failed') this.#doubts.add(record, this.#backlog.looks);
     }
   }
 
@@ -593,27 +600,35 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#refreshStatus();
   }
 
-  /** It is known now what became of the job of this id. Returns whether that is one of which this was unknown. */
-  #endDoubt(job: JobRecord): boolean {
-    const wasDoubted = this.#doubts.has(job);
-    this.#doubts.end(job.id);
-    return wasDoubted;
+  /** The store has these, which it may not have said. */
+  #onLeased(jobs: readonly JobRecord[]): void {
+    if (this.#doubts.isEmpty) return;
+    for (const job of jobs) if (!this.#doubts.isAsked(job)) this.#inheritIfDoubted(job);
   }
 
   /** A job leaves the store, which may not have said that it has it. */
   #inheritIfKept(job: JobRecord): void {
-    if (this.#doubts.has(job)) this.#addIfKept(job);
-    const wasDoubted = this.#endDoubt(job);
+    const wasDoubted = this.#doubts.has(job);
     if (this.#doubts.isGoneEarly(job, wasDoubted)) {
-      // What is known of it when the store answers decides how it counts.
-      if (!wasDoubted) this.#backlog.added(job);
-    } else if (wasDoubted) {
-      this.#inherit(job);
+      // What the store answers decides how it counts.
+      if (wasDoubted) this.#addIfKept(job);
+      else this.#backlog.added(job);
+      this.#doubts.end(job.id);
+    } else {
+      this.#inheritIfDoubted(job);
     }
+  }
+
+  #inheritIfDoubted(job: JobRecord): void {
+    const wasDoubted = this.#doubts.has(job);
+    if (wasDoubted) this.#addIfKept(job);
+    this.#doubts.end(job.id);
+    if (wasDoubted) this.#inherit(job);
   }
 
   /** The store had kept a job and did not say so. */
   #inherit(job: JobRecord): void {
+    this.#doubts.counted(job);
     // What Redis lost counts as delivered until then.
     if (this.#lossRepair?.forget(job)) this.#books.delivered -= 1;
     else this.#books.inherited += 1;
@@ -638,20 +653,24 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#emitter.emit('dropped', { queue: this.name, id: job.id, name: job.name, reason });
   }
 
-  /** Jobs that count as delivered, and that Redis may have lost, are with the store now. */
-  #onBackedUpAgain(jobs: readonly JobRecord[], outcomes: readonly AppendOutcome[]): void {
-    const gone = this.#doubts.answered(jobs);
-    jobs.forEach((record, i) => {
-      if (outcomes[i] === 'present') {
-        this.#addIfKept(record);
-        return;
+  /** Jobs that count as delivered, and that Redis may have lost, are with the store now. Returns those that are not. */
+  #onBackedUpAgain(jobs: readonly JobRecord[], outcomes: readonly AppendOutcome[]): readonly JobRecord[] {
+    const { gone, setAside } = this.#doubts.answered(jobs);
+    const failed = jobs.filter((record, i) => {
+      if (outcomes[i] !== 'present') {
+        this.#doubts.end(record.id);
+        this.#books.delivered -= 1;
+        this.#keep(record, outcomes[i], gone.has(record.delivery));
+        return false;
       }
-      this.#doubts.end(record.id);
-      this.#books.delivered -= 1;
-      this.#keep(record, outcomes[i], gone.has(record.delivery));
+      if (gone.get(record.delivery)) this.#inherit(record);
+      else if (setAside.has(record.id) || this.#replayer.hasGivenUp(record.id)) return true;
+      else this.#addIfKept(record);
+      return false;
     });
     this.#refreshStatus();
     this.#replayer.wake();
+    return failed;
   }
 
   #onLost(jobs: readonly JobRecord[], reason: 'expired' | 'lost'): void {
@@ -807,7 +826,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   async #lookInto(): Promise<void> {
     const stats = await this.#backlog.look(() => !this.#writer.isAppending && !this.#replayer.isActive);
     if (stats && this.#policy.isClosed) this.#backlog.isStoreWell = true;
-    if (stats) this.#countReplayed(this.#replayer.confirm(stats), 0);
+    if (stats?.pending === 0) this.#countReplayed(this.#replayer.storeIsEmpty(), 0);
     if (stats && !this.#inheritanceKnown) {
       this.#inheritanceKnown = true;
       const inherited = Math.max(0, stats.pending - this.#books.pending);
@@ -820,6 +839,17 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   async #close(timeoutMs: number): Promise<{ pending: number }> {
+    const { clock } = this.#options;
+    // Whoever waits for this may have nothing else that keeps the process alive.
+    const alive = clock.setTimeout(() => {}, LONGEST_TIMER_MS, false);
+    try {
+      return await this.#closeAll(timeoutMs);
+    } finally {
+      clock.clearTimeout(alive);
+    }
+  }
+
+  async #closeAll(timeoutMs: number): Promise<{ pending: number }> {
     const { clock, backup, connection, backupDeadlineMs } = this.#options;
     const endsAt = clock.monotonicMs() + timeoutMs;
     const settled = new AbortController();
@@ -870,14 +900,18 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       const lease = await boundedCall(clock, backupDeadlineMs, backup.lease(this.name, 1000, replay.leaseMs));
       if (!lease) return;
       for (const job of lease.jobs) {
-        this.#onDropped(job, 'closed');
+        const fate = this.#replayer.fateOf(job);
+        if (fate === 'delivered') this.#onReplayed([job], 0);
+        else if (fate === undefined) this.#onDropped(job, 'closed');
       }
     }
   }
 }
 
 /** What the store is about to let go of is no place for a job that comes again under its id. */
-function givenUpError({ record, fate }: PendingJob): ResilientQueueError {
+function givenUpError(job: PendingJob, mayBeKept: boolean): ResilientQueueError {
+  const { record } = job;
+  const fate = mayBeKept ? 'unknown' : job.fate;
   return new ResilientQueueError(
     'The backup store still holds an earlier job of this id, of which a "parked" or "dropped" event was told, and has not confirmed yet that it set it aside. Enqueue it again, with the same id.',
     { code: 'UNAVAILABLE', fate, jobId: record.id },

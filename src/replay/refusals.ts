@@ -71,6 +71,7 @@ export class Refusals {
 
   /** Holds back the first of `jobs` that may have been passed, until that is known. Returns how many these are. */
   holdBackAgain(jobs: readonly JobRecord[]): number {
+    if (jobs.length === 0) return 0;
     // Not all need have come again: one that has expired meanwhile is gone.
     const again: Refused[] = [];
     for (const refused of this.#maybePassed)

@@ -66,6 +66,8 @@ export interface ReplayListener extends SettledListener {
   /** Jobs that the backup holds, as far as is known. */
   remaining(): number;
   isLiveBusy(): boolean;
+  /** The store showed that it has these. */
+  onLeased(jobs: readonly JobRecord[]): void;
   onPhase(phase: 'started' | 'progress' | 'finished', progress: ReplayProgress): void;
   onStoreError(error: unknown): void;
   /** A function that a caller gave threw. */
@@ -224,12 +226,14 @@ export class Replayer {
     );
   }
 
-  /**
-   * What the store said that it holds, and how many jobs fewer that is than was thought. Returns how many delivered jobs, whose
-   * acknowledgement had no answer, are counted by this.
-   */
-  confirm(figures: { readonly pending: number; readonly missing: number }): number {
-    return this.#settler.confirm(figures);
+  /** The store said that it holds no job. Returns how many are counted by this, whose acknowledgement had no answer. */
+  storeIsEmpty(): number {
+    return this.#settler.storeIsEmpty();
+  }
+
+  /** What became of a job that the store still holds, because it did not answer. */
+  fateOf(job: JobRecord): 'delivered' | 'set-aside' | undefined {
+    return this.#settler.fateOf(job);
   }
 
   /** It was told that the job of this id is parked or dropped, and the store may still hold it. */
@@ -379,13 +383,15 @@ export class Replayer {
 
   async #replayLease(lease: TakenLease): Promise<void> {
     this.#settler.begin(lease);
+    this.#listener.onLeased(lease.jobs);
     let toSend = lease.jobs;
     let next = 0;
     try {
       toSend = await this.#sift(lease);
-      next = this.#refusals.holdBackAgain(toSend);
+      // Of a part of the lease it cannot tell which may have been passed.
+      if (!this.#isTooLate(lease.token)) next = this.#refusals.holdBackAgain(toSend);
       while (next < toSend.length) {
-        if (this.#settler.age(lease.token) > 0.5 || !this.#canRun) break;
+        if (this.#isTooLate(lease.token) || !this.#canRun) break;
         const batch = this.#cut(toSend, next);
         next += batch.length;
         if (!(await this.#deliver(lease.token, batch))) break;
@@ -403,6 +409,11 @@ export class Replayer {
     }
   }
 
+  /** Nothing more is begun with this lease. */
+  #isTooLate(token: string): boolean {
+    return this.#isStopped || this.#settler.age(token) > 0.5;
+  }
+
   /** Takes out what may not be sent. */
   async #sift(lease: Lease): Promise<JobRecord[]> {
     const { transport, recognitionMs, payloadProblem } = this.#options;
@@ -410,7 +421,7 @@ export class Replayer {
     const toSend: JobRecord[] = [];
     for (const [i, job] of lease.jobs.entries()) {
       // Each of these may be a call of the store. The others can wait, and somebody may have them when the lease has ended.
-      if (this.#isStopped || this.#settler.age(lease.token) > 0.5) {
+      if (this.#isTooLate(lease.token)) {
         await this.#settler.release(lease.token, lease.jobs.slice(i));
         break;
       }

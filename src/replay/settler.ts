@@ -21,6 +21,8 @@ export interface SettledListener {
   onDelivered(jobs: readonly JobRecord[], recognised: number): void;
   onParked(job: JobRecord, reason: ParkReason, text: string | undefined): void;
   onDropped(job: JobRecord, reason: 'expired'): void;
+  /** A job of which one of these was told has left the store, or is parked in it. */
+  onSetAside(job: JobRecord): void;
 }
 
 /** Up to this share of its time a lease surely holds: the store has another clock. */
@@ -30,7 +32,7 @@ const SURELY_HELD = 0.9;
  * Tells the store what became of leased jobs, and counts each once, also when the store does not answer: it may have done what
  * it was asked for, or may do so later, or the job comes with another lease.
  *
- * - Delivered jobs count when the store has taken the acknowledgement, or is seen not to have them any more.
+ * - Delivered jobs count when the store has taken the acknowledgement, or is seen to have no jobs any more.
  * - Expired and parked ones count before it is told: when its answer is lost, it never shows them again.
  */
 export class Settler {
@@ -43,8 +45,6 @@ export class Settler {
   readonly #counts = { replayed: 0, recognised: 0, parked: 0, dropped: 0 };
   /** Delivered, but the store did not say that it took the acknowledgement; by delivery id. */
   readonly #unconfirmed = new Set<string>();
-  /** So many of those the store does not hold any more: they are counted. Which ones, it did not say. */
-  #confirmed = 0;
   /** Told and counted, but the store did not say that it took it; by job id. */
   readonly #told = new Map<string, { readonly job: JobRecord; readonly parkedFor: string | undefined }>();
   /** Of the leases that are worked off, by token. Monotonic ms. */
@@ -93,7 +93,12 @@ export class Settler {
   /** Settles a job that comes although it was told that it is parked or dropped. Resolves with whether it was one. */
   async settleAgain(token: string, job: JobRecord): Promise<boolean> {
     const told = this.#told.get(job.id);
-    if (!told || !isSame(told.job, job)) return false;
+    if (!told) return false;
+    if (!isSame(told.job, job)) {
+      // A caller came again with the id, which the store can have only once.
+      this.#told.delete(job.id);
+      return false;
+    }
     await this.#setAside(token, job, told.parkedFor);
     return true;
   }
@@ -113,7 +118,6 @@ export class Settler {
       this.#unconfirmed.delete(job.delivery);
       this.#onGone(job);
     }
-    this.#confirmed = Math.min(this.#confirmed, this.#unconfirmed.size);
     this.#counts.recognised += recognised;
     this.#counts.replayed += jobs.length - recognised;
     this.#listener.onDelivered(jobs, recognised);
@@ -149,20 +153,19 @@ export class Settler {
     if (told && !isSame(told.job, job)) this.#told.delete(job.id);
   }
 
-  /**
-   * The store holds `pending` jobs that wait, so many fewer than was thought: those whose acknowledgement had no answer took
-   * effect. Returns how many of them there are.
-   */
-  confirm({ pending, missing }: { readonly pending: number; readonly missing: number }): number {
-    const confirmed = Math.min(missing, this.#unconfirmed.size - this.#confirmed);
-    this.#confirmed += confirmed;
+  /** What became of a job before, of which the store was told and did not answer. */
+  fateOf(job: JobRecord): 'delivered' | 'set-aside' | undefined {
+    if (this.isUnconfirmed(job)) return 'delivered';
+    const told = this.#told.get(job.id);
+    return told && isSame(told.job, job) ? 'set-aside' : undefined;
+  }
+
+  /** The store holds no job that waits: what it was told of those it had has come true. Returns how many were delivered. */
+  storeIsEmpty(): number {
+    const confirmed = this.#unconfirmed.size;
     this.#counts.replayed += confirmed;
-    if (pending === 0) {
-      // What it was told of those it had has come true.
-      this.#told.clear();
-      this.#unconfirmed.clear();
-      this.#confirmed = 0;
-    }
+    this.#unconfirmed.clear();
+    this.#told.clear();
     return confirmed;
   }
 
@@ -176,7 +179,9 @@ export class Settler {
     if (parkedFor === undefined) await this.#call(this.#store.acknowledge(token, [job.id]));
     else await this.#call(this.#store.park(token, [job.id], parkedFor));
     // An outdated token changes nothing, which the store need not say.
-    if (!this.#mayHaveEnded(token)) this.#told.delete(job.id);
+    if (this.#mayHaveEnded(token)) return;
+    this.#told.delete(job.id);
+    this.#listener.onSetAside(job);
   }
 }
 
