@@ -9,12 +9,14 @@ import {
   ResilientQueue,
   streamKey,
 } from '../../src/index.js';
+import { BundledProgram } from '../support/bundled-program.js';
 import { FaultProxy } from '../support/fault-proxy.js';
 import { Ledger } from '../support/ledger.js';
 import { runLoad, settleWithin } from '../support/load.js';
 import { RedisServer } from '../support/redis-server.js';
 import { readStream } from '../support/stream.js';
 import { waitFor } from '../support/wait-for.js';
+import type { ClosingSettings } from './closing-program.js';
 
 const NAME = 'closing';
 
@@ -268,4 +270,13 @@ it('sends nothing more on its client after it is closed, also when late answers 
   await client.ping();
   await new Promise(setImmediate);
   expect(sent).toEqual([]);
+});
+
+it('settles although nothing else keeps the process alive and the store hangs', async () => {
+  const server = await RedisServer.start({});
+  onTestFinished(() => server.stop());
+  await using program = await BundledProgram.build(new URL('closing-program.ts', import.meta.url));
+  const running = program.start({ port: server.port } satisfies ClosingSettings);
+  expect(await running.ended).toEqual({ code: 0, signal: null });
+  expect(running.lines()).toEqual(['closed']);
 });

@@ -529,6 +529,34 @@ it('parks a job that another has passed, although the store fails when it is tol
   }
 });
 
+it('keeps in mind which job may have been passed, although the store is slow to give it out again', async () => {
+  await using setup = await setUp({ backupDeadlineMs: 2000 });
+  const { queue, store, transport } = setup;
+  const letGo = await hold(setup, 30);
+  const [poison, behind] = [includes(0), includes(1)];
+  let isPassed = false;
+  transport.refuses = (jobs) =>
+    poison(jobs) && !isPassed ? 'WRONGTYPE until another has passed it' : undefined;
+  transport.after = (delivery, jobs) => {
+    if (isPassed || !behind(jobs)) return delivery;
+    isPassed = true;
+    store.afterLease = () => {
+      store.afterLease = undefined;
+      // More than half of the lease: it is given back, and nothing is sent.
+      return sleep(700);
+    };
+    throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  };
+  letGo();
+  await waitFor(() => isPassed && queue.health().status === 'up', {
+    what: 'the queue to be up',
+    timeoutMs: 20_000,
+  });
+  expect(store.afterLease).toBeUndefined();
+  expect(queue.health().backup.parked).toBe(1);
+  await expectOrder(setup, [0]);
+});
+
 it.each([
   { what: 'jobs that follow each other', poison: [0, 1, 2], batchSize: 32 },
   { what: 'a job with a lease of one', poison: [0], batchSize: 1 },

@@ -16,6 +16,7 @@ export async function queueOnRedis(name: string, options: Omit<QueueOptions, 're
   const errors: ErrorEvent[] = [];
   queue.on('error', (event) => errors.push(event));
   return {
+    server,
     queue,
     errors,
     idsInRedis: async () =>
