@@ -10,7 +10,7 @@ export interface Totals {
   readonly delivered: number;
   /** Of these, found to be laid down already by an attempt whose answer was lost. */
   readonly recognised: number;
-  /** In the backup, under a lease or not. */
+  /** In the backup, under a lease or not; or delivered, and the backup did not say that it heard of it and is not empty since. */
   readonly pending: number;
   /** Set aside as undeliverable. */
   readonly parked: number;
@@ -26,10 +26,10 @@ export interface Totals {
   readonly inherited: number;
 }
 
-/** The queue's own books, written where a job changes hands. */
-export type Books = { -readonly [Name in keyof Totals]: number };
+/** As they are written. */
+export type MutableTotals = { -readonly [Name in keyof Totals]: number };
 
-export function openBooks(): Books {
+export function noTotals(): MutableTotals {
   return {
     accepted: 0,
     delivered: 0,

@@ -6,7 +6,6 @@ import { scrubbed } from '../errors/scrub.js';
 import type { HealthReport, HealthStatus } from '../health/health-report.js';
 import type { DroppedEvent, ErrorEvent, Listener, QueueEvents } from '../health/queue-events.js';
 import type { CheckOptions, QueueStatus } from '../health/queue-status.js';
-import { openBooks } from '../health/totals.js';
 import type { JobRecord } from '../job/job-record.js';
 import { type BreakerState, type IsolationHandle, RedisPolicy } from '../policy/default-policy.js';
 import { type CallContext, guardedCall } from '../policy/guarded-call.js';
@@ -23,9 +22,9 @@ import type { Transport } from '../transport/transport.js';
 import { Backlog } from './backlog.js';
 import { BackupWriter, MAX_APPENDS } from './backup-writer.js';
 import { Batcher, MAX_BATCHES } from './batcher.js';
+import { Books } from './books.js';
 import { CatchUp } from './catch-up.js';
 import { Dispatcher } from './dispatcher.js';
-import { Doubts } from './doubts.js';
 import { Emitter } from './emitter.js';
 import { EnqueueManyError } from './enqueue-many-error.js';
 import type { EnqueueOptions } from './enqueue-options.js';
@@ -63,8 +62,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   readonly name: string;
   readonly #options: ResolvedOptions;
   readonly #emitter: Emitter;
-  readonly #books = openBooks();
   readonly #backlog: Backlog;
+  readonly #books: Books;
   readonly #gateway: RedisGateway;
   readonly #policy: RedisPolicy;
   readonly #prober: Prober;
@@ -77,7 +76,6 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   readonly #replayer: Replayer;
   readonly #lossRepair: LossRepair | undefined;
   readonly #unlisten: () => void;
-  readonly #doubts = new Doubts();
   readonly #alarms = new Map<string, number>();
   /** Resolves when the store has said what it holds from before. */
   readonly #opened: Promise<void>;
@@ -90,7 +88,6 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     | { kind: FailureKind; startedAt: number; backedUp: number; unknown: number; rejected: number }
     | undefined;
   #looking: Promise<void> | undefined;
-  #inheritanceKnown = false;
   #openedEpoch = '';
   #closing: Promise<{ pending: number }> | undefined;
 
@@ -108,6 +105,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#since = clock.now();
     this.#emitter = new Emitter(name);
     this.#backlog = new Backlog(backup, name, clock, resolved.backupDeadlineMs);
+    this.#books = new Books(this.#backlog, {
+      onKept: (job) => this.#replayer.appended(job),
+      onSuperseded: (job) => this.#emitDropped(job, 'superseded'),
+      hasGivenUp: (id) => this.#replayer.hasGivenUp(id),
+      wasLost: (job) => this.#lossRepair?.forget(job) ?? false,
+    });
     const { lossWindow } = resolved;
     const remembered = lossWindow && new LossWindow(lossWindow, recognitionMs(resolved));
     this.#gateway = new RedisGateway({
@@ -164,9 +167,9 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       maxAppends,
       {
         held: () => ({ jobs: this.#backlog.pending, bytes: this.#backlog.bytes }),
-        onAppending: (records) => this.#doubts.asked(records),
+        onAppending: (records) => this.#books.asked(records),
         onAppended: (jobs, records, outcomes) => this.#onAppended(jobs, records, outcomes),
-        onNotAppended: (records, how) => this.#onNotAppended(records, how),
+        onNotAppended: (records, how) => this.#books.unanswered(records, how),
         onAnsweredLate: (records, outcomes) => this.#onAnsweredLate(records, outcomes),
         onRejected: (jobs, error) => this.#onRejected(jobs, error),
         onStore: (isWell, error) => this.#onStore(isWell, error),
@@ -184,16 +187,13 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         isLiveBusy: () => !isOrdered && this.#batcher.isBusy,
         onDelivered: (jobs, recognised) => this.#onReplayed(jobs, recognised),
         onParked: (job, reason, text) => {
-          this.#inheritIfKept(job);
-          this.#books.parked += 1;
-          this.#books.pending -= 1;
-          this.#backlog.parkedOne(job);
+          this.#books.parked(job);
           this.#emitter.emit('parked', { queue: name, id: job.id, name: job.name, reason, text });
           this.#refreshStatus();
         },
         onDropped: (job, reason) => this.#onDropped(job, reason),
-        onSetAside: (job) => this.#doubts.setAside(job.id),
-        onLeased: (jobs) => this.#onLeased(jobs),
+        onSetAside: (job) => this.#books.setAside(job),
+        onLeased: (jobs) => this.#books.leased(jobs),
         onPhase: (phase, progress) => this.#onReplayPhase(phase, progress),
         onStoreError: (error) => this.#alarm('backup', scrubbed(error)),
         onCallerError: (error) => this.#alarm('listener', scrubbed(error)),
@@ -223,11 +223,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         () => this.#prober.probe(),
         {
           onRedelivered: (count) => {
-            this.#books.redelivered += count;
+            this.#books.totals.redelivered += count;
           },
-          onBackingUp: (jobs) => this.#doubts.asked(jobs),
+          onBackingUp: (jobs) => this.#books.asked(jobs),
           onBackedUp: (jobs, outcomes) => this.#onBackedUpAgain(jobs, outcomes),
-          onUnsure: (jobs) => this.#onNotAppended(jobs, 'unsure'),
+          onUnsure: (jobs) => this.#books.unanswered(jobs, 'unsure'),
           onExpired: (jobs) => this.#onLost(jobs, 'expired'),
           onLost: (jobs) => this.#onLost(jobs, 'lost'),
           onStoreError: (error) => this.#alarm('backup', error),
@@ -340,7 +340,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         writable: this.#isBackupWritable,
       },
       replay: this.#replayer.progress,
-      totals: { ...this.#books },
+      totals: { ...this.#books.totals },
     };
   }
 
@@ -463,7 +463,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #onOutcomes(jobs: readonly PendingJob[], outcomes: readonly DeliveryOutcome[]): void {
     const ids: string[] | undefined = this.#emitter.has('enqueued') ? [] : undefined;
-    const books = this.#books;
+    const { totals } = this.#books;
     for (let i = 0; i < jobs.length; i++) {
       const job = jobs[i] as PendingJob;
       const { id } = job.record;
@@ -471,12 +471,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       // What this call sent before, and what a caller gave back, is told apart by whether anything was sent before.
       const wasThere = outcome === 'recognised' && job.isGivenBack && job.unanswered <= 1;
       if (outcome === 'duplicate' || wasThere) {
-        books.duplicates += 1;
+        totals.duplicates += 1;
         job.resolve({ id, outcome: 'duplicate' });
       } else {
-        books.accepted += 1;
-        books.delivered += 1;
-        if (outcome === 'recognised') books.recognised += 1;
+        totals.accepted += 1;
+        totals.delivered += 1;
+        if (outcome === 'recognised') totals.recognised += 1;
         job.resolve({ id, outcome: 'enqueued', durability: 'acked' });
         ids?.push(id);
       }
@@ -503,27 +503,23 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     outcomes: readonly AppendOutcome[],
   ): void {
     const ids: string[] = [];
-    const { gone, setAside } = this.#doubts.answered(records);
+    const meanwhile = this.#books.answered(records);
     const { durability } = this.#options.backup;
     let unknown = 0;
     for (let i = 0; i < jobs.length; i++) {
       const job = jobs[i] as PendingJob;
       const record = records[i] as JobRecord;
       if (outcomes[i] === 'present') {
-        if (setAside.has(record.id) || this.#replayer.hasGivenUp(record.id)) {
-          job.reject(givenUpError(job, this.#doubts.hasId(record.id)));
-          this.#books.rejected += 1;
-          continue;
+        if (this.#books.isGivenUp(record, meanwhile)) {
+          job.reject(givenUpError(job, this.#books.isDoubted(record.id)));
+          this.#books.totals.rejected += 1;
+        } else {
+          this.#books.duplicate(record);
+          job.resolve({ id: record.id, outcome: 'duplicate' });
         }
-        this.#books.duplicates += 1;
-        this.#addIfKept(record);
-        job.resolve({ id: record.id, outcome: 'duplicate' });
         continue;
       }
-      this.#books.accepted += 1;
-      // It was not here: a caller who was told "unknown" has come again.
-      this.#doubts.end(record.id);
-      this.#keep(record, outcomes[i], gone.has(record.delivery));
+      this.#books.accepted(record, outcomes[i], meanwhile);
       if (record.fate === 'unknown') unknown += 1;
       ids.push(record.id);
       job.resolve({ id: record.id, outcome: 'backed-up', durability });
@@ -539,41 +535,9 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   #onAnsweredLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[] | undefined): void {
-    const counted = this.#doubts.answeredLate(records);
-    if (!counted || !outcomes) return;
-    records.forEach((record, i) => {
-      if (outcomes[i] === 'present') return;
-      this.#doubts.end(record.id);
-      // It may have been replayed by now, and was inherited then.
-      if (counted.has(record.delivery)) return;
-      this.#books.inherited += 1;
-      this.#keep(record, outcomes[i], false);
-    });
+    this.#books.answeredLate(records, outcomes);
     this.#refreshStatus();
     this.#replayer.wake();
-  }
-
-  #onNotAppended(records: readonly JobRecord[], how: 'failed' | 'unsure' | 'silent'): void {
-    const { gone } = how === 'silent' ? this.#doubts.givenUp(records) : this.#doubts.answered(records);
-    for (const record of records) {
-      const wasDoubted = gone.get(record.delivery);
-      if (wasDoubted || (wasDoubted === false && how !== 'failed')) this.#inherit(record);
-      else if (how !== 'failed') this.#doubts.add(record, this.#backlog.looks);
-    }
-  }
-
-  /** The store has taken it; `isGone`: and it has been replayed. */
-  #keep(record: JobRecord, outcome: AppendOutcome | undefined, isGone: boolean): void {
-    this.#books.pending += 1;
-    if (!isGone) this.#backlog.added(record);
-    this.#replayer.appended(record);
-    if (outcome !== 'replaced') return;
-    // The parked job of this id gave way: it is accounted for as dropped.
-    this.#backlog.parked = Math.max(0, this.#backlog.parked - 1);
-    if (this.#books.parked > 0) this.#books.parked -= 1;
-    else this.#books.inherited += 1;
-    this.#books.dropped += 1;
-    this.#emitDropped(record, 'superseded');
   }
 
   #onRejected(jobs: readonly PendingJob[], error: (job: PendingJob) => ResilientQueueError): void {
@@ -584,67 +548,14 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   #onReplayed(jobs: readonly JobRecord[], recognised: number): void {
-    for (const job of jobs) {
-      this.#inheritIfKept(job);
-      this.#backlog.removed(job);
-    }
-    this.#countReplayed(jobs.length, recognised);
+    this.#books.replayed(jobs, recognised);
+    this.#refreshStatus();
     this.#catchUp.left(jobs.length);
     this.#batcher.goOn();
   }
 
-  #countReplayed(jobs: number, recognised: number): void {
-    this.#books.delivered += jobs;
-    this.#books.recognised += recognised;
-    this.#books.pending -= jobs;
-    this.#refreshStatus();
-  }
-
-  /** The store has these, which it may not have said. */
-  #onLeased(jobs: readonly JobRecord[]): void {
-    if (this.#doubts.isEmpty) return;
-    for (const job of jobs) if (!this.#doubts.isAsked(job)) this.#inheritIfDoubted(job);
-  }
-
-  /** A job leaves the store, which may not have said that it has it. */
-  #inheritIfKept(job: JobRecord): void {
-    const wasDoubted = this.#doubts.has(job);
-    if (this.#doubts.isGoneEarly(job, wasDoubted)) {
-      // What the store answers decides how it counts.
-      if (wasDoubted) this.#addIfKept(job);
-      else this.#backlog.added(job);
-      this.#doubts.end(job.id);
-    } else {
-      this.#inheritIfDoubted(job);
-    }
-  }
-
-  #inheritIfDoubted(job: JobRecord): void {
-    const wasDoubted = this.#doubts.has(job);
-    if (wasDoubted) this.#addIfKept(job);
-    this.#doubts.end(job.id);
-    if (wasDoubted) this.#inherit(job);
-  }
-
-  /** The store had kept a job and did not say so. */
-  #inherit(job: JobRecord): void {
-    this.#doubts.counted(job);
-    // What Redis lost counts as delivered until then.
-    if (this.#lossRepair?.forget(job)) this.#books.delivered -= 1;
-    else this.#books.inherited += 1;
-    this.#books.pending += 1;
-  }
-
-  /** The store has a job of this id. Without this, the backlog would seem to be empty too early. */
-  #addIfKept(job: JobRecord): void {
-    if (this.#doubts.isToBeAdded(job.id, this.#backlog.looks)) this.#backlog.added(job);
-  }
-
   #onDropped(job: JobRecord, reason: DroppedEvent['reason']): void {
-    this.#inheritIfKept(job);
-    this.#backlog.removed(job);
-    this.#books.pending -= 1;
-    this.#books.dropped += 1;
+    this.#books.dropped(job);
     this.#emitDropped(job, reason);
     this.#refreshStatus();
   }
@@ -655,27 +566,15 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   /** Jobs that count as delivered, and that Redis may have lost, are with the store now. Returns those that are not. */
   #onBackedUpAgain(jobs: readonly JobRecord[], outcomes: readonly AppendOutcome[]): readonly JobRecord[] {
-    const { gone, setAside } = this.#doubts.answered(jobs);
-    const failed = jobs.filter((record, i) => {
-      if (outcomes[i] !== 'present') {
-        this.#doubts.end(record.id);
-        this.#books.delivered -= 1;
-        this.#keep(record, outcomes[i], gone.has(record.delivery));
-        return false;
-      }
-      if (gone.get(record.delivery)) this.#inherit(record);
-      else if (setAside.has(record.id) || this.#replayer.hasGivenUp(record.id)) return true;
-      else this.#addIfKept(record);
-      return false;
-    });
+    const meanwhile = this.#books.answered(jobs);
+    const failed = jobs.filter((job, i) => !this.#books.backedUpAgain(job, outcomes[i], meanwhile));
     this.#refreshStatus();
     this.#replayer.wake();
     return failed;
   }
 
   #onLost(jobs: readonly JobRecord[], reason: 'expired' | 'lost'): void {
-    this.#books.delivered -= jobs.length;
-    this.#books.dropped += jobs.length;
+    this.#books.lost(jobs);
     for (const job of jobs) this.#emitDropped(job, reason);
   }
 
@@ -789,7 +688,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   #countRejected(count: number): void {
-    this.#books.rejected += count;
+    this.#books.totals.rejected += count;
     this.#settled(count);
   }
 
@@ -825,15 +724,10 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   async #lookInto(): Promise<void> {
     const stats = await this.#backlog.look(() => !this.#writer.isAppending && !this.#replayer.isActive);
-    if (stats && this.#policy.isClosed) this.#backlog.isStoreWell = true;
-    if (stats?.pending === 0) this.#countReplayed(this.#replayer.storeIsEmpty(), 0);
-    if (stats && !this.#inheritanceKnown) {
-      this.#inheritanceKnown = true;
-      const inherited = Math.max(0, stats.pending - this.#books.pending);
-      this.#books.inherited += inherited;
-      this.#books.pending += inherited;
-      // What the store had kept of these is among them.
-      this.#doubts.clear();
+    if (stats) {
+      if (this.#policy.isClosed) this.#backlog.isStoreWell = true;
+      if (stats.pending === 0) this.#books.confirmed(this.#replayer.storeIsEmpty(), 0);
+      this.#books.lookedInto(stats);
     }
     this.#refreshStatus();
   }
