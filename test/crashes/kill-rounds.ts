@@ -64,7 +64,7 @@ async function runLane(
     for (let round = 0; round < rounds || (isTooLittle(summary) && round < 5 * rounds); round++) {
       const lines = await killRound(worker, proxy, (n) => ({
         ...{ port: proxy.port, path: join(folder, 'backup'), queue, name: `${lane}.${round}.${n}` },
-        ...{ callers: 8, batchSize: 32 },
+        ...{ callers: 8, batchSize: 32, attemptTimeoutMs: 30 },
       }));
       if (round < rounds) summary.rounds += 1;
       for (const line of lines) note(line, accepted, summary);

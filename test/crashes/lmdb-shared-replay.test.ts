@@ -38,7 +38,7 @@ async function leaveBacklog() {
   redis.disconnect();
   await proxy.accept();
   proxy.latency(5);
-  const settings = { port: proxy.port, path, queue: QUEUE, callers: 0, batchSize: 64 };
+  const settings = { port: proxy.port, path, queue: QUEUE, callers: 0, batchSize: 64, attemptTimeoutMs: 200 };
   return {
     ids: receipts.map(({ id }) => id),
     store: new LmdbBackupStore({ path }),

@@ -16,6 +16,8 @@ export interface WorkerSettings {
   /** How many enqueue, each one job after the other. */
   readonly callers: number;
   readonly batchSize: number;
+  /** For one attempt at Redis, ms. Little, where an outage is to be noticed soon; where Redis is well, a busy machine has time. */
+  readonly attemptTimeoutMs: number;
 }
 
 const settings: WorkerSettings = JSON.parse(process.argv[2] as string);
@@ -26,8 +28,8 @@ redis.on('error', () => {});
 const queue = new ResilientQueue(settings.queue, {
   redis,
   backup: new LmdbBackupStore({ path: settings.path }),
-  deadlineMs: 60,
-  attemptTimeoutMs: 30,
+  deadlineMs: 2 * settings.attemptTimeoutMs,
+  attemptTimeoutMs: settings.attemptTimeoutMs,
   breaker: { probeAfterMs: 20, probeMaxMs: 40 },
   replay: { batchSize: settings.batchSize, leaseMs: 1000, pollMs: 50 },
 });
