@@ -15,11 +15,11 @@ export interface OutageEvent {
   readonly startedAt: number;
   /** Until now; 0 when it starts. */
   readonly durationMs: number;
-  /** Jobs that went to the backup during it. */
+  /** Jobs that went to the backup because of it, so far: those by which it was noticed included. */
   readonly backedUp: number;
   /** Of these, jobs that Redis may have already. */
   readonly unknown: number;
-  /** Jobs that neither Redis nor the backup took. */
+  /** Jobs that neither Redis nor the backup took, so far. */
   readonly rejected: number;
 }
 

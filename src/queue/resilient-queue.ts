@@ -42,6 +42,11 @@ import { abortedError, PendingJob } from './pending-job.js';
 import type { Receipt } from './receipt.js';
 import { joinStore, leaveStore } from './store-users.js';
 
+interface Outage {
+  readonly kind: FailureKind;
+  readonly startedAt: number;
+}
+
 const CLOSE_TIMEOUT_MS = 10_000;
 /** `setTimeout` takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -84,9 +89,9 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #status: HealthStatus = 'up';
   #since: number;
   #breaker: BreakerState = 'closed';
-  #outage:
-    | { kind: FailureKind; startedAt: number; backedUp: number; unknown: number; rejected: number }
-    | undefined;
+  #outage: Outage | undefined;
+  /** Jobs that Redis did not take, since it last took one; in an outage, since that. */
+  #toll: { backedUp: number; unknown: number; rejected: number } | undefined;
   #looking: Promise<void> | undefined;
   #openedEpoch = '';
   #closing: Promise<{ pending: number }> | undefined;
@@ -464,6 +469,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #onOutcomes(jobs: readonly PendingJob[], outcomes: readonly DeliveryOutcome[]): void {
     const ids: string[] | undefined = this.#emitter.has('enqueued') ? [] : undefined;
     const { totals } = this.#books;
+    if (this.#toll && !this.#outage) this.#toll = undefined;
     for (let i = 0; i < jobs.length; i++) {
       const job = jobs[i] as PendingJob;
       const { id } = job.record;
@@ -525,10 +531,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       job.resolve({ id: record.id, outcome: 'backed-up', durability });
     }
     this.#settled(jobs.length);
-    if (this.#outage) {
-      this.#outage.backedUp += ids.length;
-      this.#outage.unknown += unknown;
-    }
+    this.#suffer(ids.length, unknown, 0);
     this.#refreshStatus();
     if (ids.length > 0) this.#emitter.emit('backed-up', { queue: this.name, ids, unknown });
     this.#replayer.wake();
@@ -542,7 +545,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #onRejected(jobs: readonly PendingJob[], error: (job: PendingJob) => ResilientQueueError): void {
     for (const job of jobs) job.reject(error(job));
-    if (this.#outage) this.#outage.rejected += jobs.length;
+    this.#suffer(0, 0, jobs.length);
     this.#countRejected(jobs.length);
     this.#refreshStatus();
   }
@@ -656,17 +659,29 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   #startOutage(): void {
-    const startedAt = this.#options.clock.now();
     const kind = this.#policy.lastFailure?.kind ?? 'unlisted';
-    this.#outage = { kind, startedAt, backedUp: 0, unknown: 0, rejected: 0 };
-    this.#emitter.emit('outage', { queue: this.name, phase: 'started', durationMs: 0, ...this.#outage });
+    this.#outage = { kind, startedAt: this.#options.clock.now() };
+    this.#tellOutage('started', this.#outage, 0);
   }
 
   #endOutage(): void {
-    if (!this.#outage) return;
-    const durationMs = this.#options.clock.now() - this.#outage.startedAt;
-    this.#emitter.emit('outage', { queue: this.name, phase: 'ended', durationMs, ...this.#outage });
+    const outage = this.#outage;
+    if (outage) this.#tellOutage('ended', outage, this.#options.clock.now() - outage.startedAt);
     this.#outage = undefined;
+    this.#toll = undefined;
+  }
+
+  #tellOutage(phase: 'started' | 'ended', outage: Outage, durationMs: number): void {
+    // The jobs that made the breaker open suffered from it, too.
+    const toll = this.#toll ?? { backedUp: 0, unknown: 0, rejected: 0 };
+    this.#emitter.emit('outage', { queue: this.name, phase, durationMs, ...outage, ...toll });
+  }
+
+  #suffer(backedUp: number, unknown: number, rejected: number): void {
+    this.#toll ??= { backedUp: 0, unknown: 0, rejected: 0 };
+    this.#toll.backedUp += backedUp;
+    this.#toll.unknown += unknown;
+    this.#toll.rejected += rejected;
   }
 
   get #isBackupWritable(): boolean {

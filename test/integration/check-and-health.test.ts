@@ -250,6 +250,28 @@ it('tells once that an outage began, and what became of its jobs when it is over
   expect(await queue.close()).toEqual({ pending: 0 });
 });
 
+it('counts the jobs by which an outage was noticed, and none of a hiccup before it', async () => {
+  await using server = await RedisServer.start();
+  const { queue, outages } = open(server.port, { retry: { attempts: 0 }, attemptTimeoutMs: 300 });
+  await queue.enqueue('first');
+  await server.command('CLIENT', 'PAUSE', '60000', 'WRITE');
+  expect(await queue.enqueue('hiccup')).toMatchObject({ outcome: 'backed-up' });
+  await server.command('CLIENT', 'UNPAUSE');
+  await isUp(queue);
+  expect(await queue.enqueue('again')).toMatchObject({ outcome: 'enqueued' });
+  expect(outages).toEqual([]);
+  await server.command('CLIENT', 'PAUSE', '60000', 'WRITE');
+  let backedUp = 0;
+  while (outages.length === 0) {
+    expect(await queue.enqueue('job')).toMatchObject({ outcome: 'backed-up' });
+    backedUp += 1;
+  }
+  expect(backedUp).toBeGreaterThan(1);
+  await server.command('CLIENT', 'UNPAUSE');
+  await isUp(queue);
+  expect(outages.at(-1)).toMatchObject({ phase: 'ended', kind: 'timeout', backedUp, unknown: backedUp });
+});
+
 it('counts the jobs that an outage left with neither', async () => {
   await using server = await RedisServer.start();
   const { queue, outages } = open(server.port, { backupLimit: { jobs: 10 } });
