@@ -57,7 +57,8 @@ export interface BackupStore {
   /**
    * Keeps `jobs`, all or none; resolves when they are as durable as {@link durability} says. For each job `added`, or
    * `present` when its id is pending or leased here: then the one that is here stays as it is. A parked job of the same id
-   * gives way to the new one, which is `replaced`.
+   * gives way to the new one, which is `replaced`. An answer without one of these words for each job says of none of them
+   * whether it is kept.
    */
   append(queue: string, jobs: readonly JobRecord[]): Promise<readonly AppendOutcome[]>;
   /**

@@ -255,7 +255,9 @@ class TransportAnswerError extends Error {
 function isAnswerTo(jobs: readonly JobRecord[], answer: Delivery | undefined): answer is Delivery {
   const outcomes = answer?.outcomes;
   if (!Array.isArray(outcomes) || outcomes.length !== jobs.length) return false;
-  return outcomes.every((outcome) => known.has(outcome) || outcome?.rejected !== undefined);
+  // every() would pass over holes.
+  for (const outcome of outcomes) if (!known.has(outcome) && outcome?.rejected === undefined) return false;
+  return true;
 }
 
 /** What was refused may have been laid down before that. */

@@ -1,3 +1,4 @@
+import { append } from '../backup/append.js';
 import type { AppendOutcome, BackupStore } from '../backup/backup-store.js';
 import { recordBytes } from '../backup/record-bytes.js';
 import type { Clock, Timer } from '../clock/clock.js';
@@ -227,7 +228,7 @@ export class BackupWriter {
       false,
     );
     try {
-      const outcomes = await this.#store.append(this.#queue, records);
+      const outcomes = await append(this.#store, this.#queue, records);
       if (!isOverdue) this.#isHanging = false;
       this.#listener.onStore(true);
       if (isOverdue) this.#listener.onAnsweredLate(records, outcomes);

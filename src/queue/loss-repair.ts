@@ -1,3 +1,4 @@
+import { append } from '../backup/append.js';
 import { appendBatches } from '../backup/append-batches.js';
 import type { AppendOutcome } from '../backup/backup-store.js';
 import { boundedCall, SilentStoreError } from '../backup/bounded-call.js';
@@ -131,8 +132,7 @@ export class LossRepair {
       }
       try {
         this.#listener.onBackingUp(batch);
-        const appending = (async () => backup.append(this.#name, batch))();
-        const outcomes = await boundedCall(clock, backupDeadlineMs, appending);
+        const outcomes = await boundedCall(clock, backupDeadlineMs, append(backup, this.#name, batch));
         failed.push(...this.#listener.onBackedUp(batch, outcomes));
       } catch (error) {
         isSilent = error instanceof SilentStoreError;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type {
+  AppendOutcome,
   JobRecord,
   QueueOptions,
   Receipt,
@@ -167,6 +168,31 @@ it('lays down again what Redis lost, although the store holds a job of its id th
   expect(told).toEqual(['again: expired']);
   await waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
   expectBooks(queue, { accepted: 2, delivered: 1, dropped: 1 });
+});
+
+describe('a store that does not say what it did with each job', () => {
+  it.each<[string, (outcomes: readonly AppendOutcome[]) => unknown]>([
+    ['no answer', () => undefined],
+    ['too few outcomes', (outcomes) => outcomes.slice(1)],
+    ['too many', (outcomes) => [...outcomes, 'added']],
+    ['words of its own', (outcomes) => outcomes.map(() => 'fine')],
+    ['holes', ({ length }) => new Array(length)],
+  ])('may have kept them, and their callers are told so: %s', async (_, answer) => {
+    const kit = await setUp();
+    const { queue, store, idsInRedis } = kit;
+    const maintenance = queue.isolate();
+    const both = ['comes again', 'is left'];
+    store.hooks.append = async (run) => answer(await run()) as readonly AppendOutcome[];
+    for (const error of await Promise.all(both.map((id) => outcomeOf(queue.enqueue('job', 1, { id }))))) {
+      expect(error).toMatchObject({ code: 'UNAVAILABLE', fate: 'unknown' });
+    }
+    store.hooks = {};
+    expect(await queue.enqueue('job', 1, { id: 'comes again' })).toMatchObject({ outcome: 'duplicate' });
+    maintenance.dispose();
+    await untilEmpty(kit, store);
+    expect(await idsInRedis()).toEqual(both);
+    expectBooks(queue, { inherited: 2, delivered: 2 });
+  });
 });
 
 describe('close() of a memory store that did not hear what became of a job', () => {
