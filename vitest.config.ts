@@ -18,20 +18,25 @@ const cores = availableParallelism();
 const computing = { groupOrder: 1, maxWorkers: cores };
 const serving = { groupOrder: 2, maxWorkers: cores + 1 };
 const waiting = { groupOrder: 3, maxWorkers: Math.min(2 * cores, 8) };
-const killing = { groupOrder: 4, maxWorkers: cores };
+// A second's jobs go to the disk at once, which takes both a core and the disk.
+const flushing = { groupOrder: 4, maxWorkers: 1 };
+const killing = { groupOrder: 5, maxWorkers: cores };
 
 const project = (
   name: string,
   include: string[],
   testTimeout: number,
   { groupOrder, maxWorkers }: typeof computing,
+  exclude: string[] = [],
 ) => ({
   resolve: { alias },
   test: {
-    ...{ name, include, testTimeout, hookTimeout: 30_000, pool: 'forks' as const },
+    ...{ name, include, exclude, testTimeout, hookTimeout: 30_000, pool: 'forks' as const },
     ...{ maxWorkers, sequence: { groupOrder } },
   },
 });
+
+const onDisk = ['test/outages/lmdb-outage.test.ts'];
 
 export default defineConfig({
   test: {
@@ -40,7 +45,8 @@ export default defineConfig({
       project('unit', ['test/unit/**/*.test.ts', 'test/types/**/*.test.ts'], 60_000, computing),
       project('package', ['test/package/**/*.test.ts'], 60_000, computing),
       project('integration', ['test/integration/**/*.test.ts'], 60_000, serving),
-      project('outages', ['test/outages/**/*.test.ts'], 120_000, waiting),
+      project('outages', ['test/outages/**/*.test.ts'], 120_000, waiting, onDisk),
+      project('outages-on-disk', onDisk, 120_000, flushing),
       project('crashes', ['test/crashes/**/*.test.ts'], 120_000, killing),
       project('large', ['test/large/**/*.test.ts'], 60_000, computing),
       project('property', ['test/property/**/*.test.ts'], 300_000, computing),
