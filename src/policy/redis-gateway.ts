@@ -156,7 +156,7 @@ export class RedisGateway {
     });
   }
 
-  /** Jobs of a late answer that nobody but Redis has. They may have been sent again in the meantime. */
+  /** Jobs that nobody but Redis has, by a late answer or when it was asked. They may have been sent again in the meantime. */
   remember(jobs: readonly JobRecord[], outcomes: readonly DeliveryOutcome[]): void {
     this.#window?.acknowledged(jobs, outcomes, this.#clock.monotonicMs(), -1);
   }

@@ -230,7 +230,11 @@ export class Redeliverer {
     try {
       const verdicts = await this.#policy.execute(asking, { retry: false });
       loss.expired.splice(0, jobs.length);
-      const lost = jobs.filter((job, i) => !loss.found(job, verdicts[i] === 'kept'));
+      const isKept = jobs.map((job, i) => loss.found(job, verdicts[i] === 'kept'));
+      const kept = jobs.filter((_, i) => isKept[i]);
+      // The next loss may take them.
+      this.#gateway.remember(kept, new Array<'recognised'>(kept.length).fill('recognised'));
+      const lost = jobs.filter((_, i) => !isKept[i]);
       if (lost.length > 0) this.#listener.onExpired(lost);
       return true;
     } catch {

@@ -421,3 +421,26 @@ test('tells once of an expired job that Redis lost, and that the store kept with
     ],
   });
 });
+
+test('tells of an expired job that one loss spared and the next one took', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: {
+      ...{ deadlineMs: 200, attemptTimeoutMs: 80, backupDeadlineMs: 300, retry: { attempts: 0 } },
+      ...{ breaker: { failures: 1, probeAfterMs: 10, probeMaxMs: 1000 } },
+      ...{ replay: { batchSize: 1, leaseMs: 1000, pollMs: 500 }, lossWindow: { ms: 1000 } },
+    },
+    actions: [
+      { do: 'network', by: 0, verdicts: [{ kind: 'sent twice', afterMs: 1, againMs: 100 }] },
+      { do: 'wait', ms: 61 },
+      { do: 'enqueue', by: 0, jobs: [{ id: 0 }] },
+      { do: 'wait', ms: 1 },
+      { do: 'network', by: 0, verdicts: [] },
+      { do: 'wait', ms: 417 },
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 1 }] },
+      { do: 'rollback', inFlight: 'dies', strayMs: 0 },
+      { do: 'rollback', inFlight: 'strays', strayMs: 527 },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+    ],
+  });
+});
