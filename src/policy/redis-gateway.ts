@@ -185,6 +185,18 @@ export class RedisGateway {
     }
   }
 
+  /** Asks whether another delivery laid a job with the caller's id of this one down. Rejects with a {@link RedisFailure}. */
+  async isAnothers({ id, delivery }: JobRecord, timeoutMs: number): Promise<boolean> {
+    if (id === delivery) return false;
+    const marker = this.#keys.marker(id);
+    try {
+      const holder = await within(this.#clock, timeoutMs, this.connection.send(['GET', marker], marker));
+      return holder !== null && String(holder) !== '' && String(holder) !== delivery;
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
   /** Creates the epoch's bitmap ahead of its first job. The first job does it too, so a failure changes nothing. */
   async openEpoch(epoch: string, timeoutMs: number): Promise<void> {
     const work = openEpoch(this.connection, this.#keys, epoch, this.#generatedMs);

@@ -8,6 +8,7 @@ import type { RedisGateway } from '../policy/redis-gateway.js';
 import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
 import { LeaseTaker, type TakenLease } from './lease-taker.js';
 import { Pacing } from './pacing.js';
+import { findPassed } from './passed.js';
 import { PROGRESS_EVERY_MS, ProgressMeter } from './progress-meter.js';
 import { Refusals, type Refused } from './refusals.js';
 import { type Counts, type SettledListener, Settler } from './settler.js';
@@ -18,6 +19,9 @@ const MAX_BYTES = 1024 * 1024;
 const HELD_LOOK_MS = 250;
 /** After a pass without progress nobody can make the next one come sooner. */
 const LEAST_PAUSE_MS = 100;
+
+const PASSED = 'Redis refused it, and took one behind it.';
+const none: ReadonlySet<JobRecord> = new Set();
 
 /** How to replay. */
 export interface ReplayOptions {
@@ -102,6 +106,8 @@ export class Replayer {
   readonly #callers = new Set<() => void>();
   /** Ends the present pause. */
   #wakeUp = new AbortController();
+  /** In order: an attempt may have laid jobs down, and refused others before them, without anybody here knowing. */
+  #isOrderUnknown = true;
   #isStopped = false;
   #isWoken = false;
   /** `replay()` was called since the present pass began. */
@@ -388,9 +394,12 @@ export class Replayer {
     let next = 0;
     try {
       toSend = await this.#sift(lease);
+      const passed = this.#options.ordered ? await this.#findPassed(toSend) : none;
+      for (const job of passed ?? none) await this.#settler.park(lease.token, job, 'rejected', PASSED);
+      if (passed && passed.size > 0) toSend = toSend.filter((job) => !passed.has(job));
       // Of a part of the lease it cannot tell which may have been passed.
       if (!this.#isTooLate(lease.token)) next = this.#refusals.holdBackAgain(toSend);
-      while (next < toSend.length) {
+      while (passed && next < toSend.length) {
         if (this.#isTooLate(lease.token) || !this.#canRun) break;
         const batch = this.#cut(toSend, next);
         next += batch.length;
@@ -406,6 +415,21 @@ export class Replayer {
       throw error;
     } finally {
       this.#settler.end(lease.token);
+    }
+  }
+
+  /** Which jobs another has passed: they may not come any more. Undefined: Redis has no answer now. */
+  async #findPassed(jobs: readonly JobRecord[]): Promise<ReadonlySet<JobRecord> | undefined> {
+    const isUnknown = this.#isOrderUnknown || jobs.some(({ fate }) => fate === 'unknown');
+    if (!isUnknown || jobs.length < 2) return none;
+    const asking = () => findPassed(this.#gateway, jobs, this.#options.attemptTimeoutMs);
+    try {
+      const passed = await this.#policy.execute(asking, { retry: false });
+      this.#isOrderUnknown = false;
+      return passed;
+    } catch (error) {
+      // Where it may not be asked, nothing can be known.
+      return error instanceof RedisFailure && isAboutTheJob(error) ? none : undefined;
     }
   }
 
@@ -474,7 +498,10 @@ export class Replayer {
       );
     } catch (error) {
       this.#pacing.failed();
-      if (error instanceof RedisFailure && error.fate === 'unknown') this.#refusals.unanswered();
+      if (error instanceof RedisFailure && error.fate === 'unknown') {
+        this.#refusals.unanswered();
+        this.#isOrderUnknown = true;
+      }
       const isOutOfTheWay = await this.#failedWhole(token, batch, error);
       // One that fails alone is set aside and the others go on; anything larger is cut smaller on the next pass.
       return batch.length === 1 && this.#policy.isClosed && (isOutOfTheWay || !this.#options.ordered);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type AppendOutcome,
   type BackupStats,
@@ -600,6 +600,56 @@ it('lets everything wait, and parks nothing, while Redis takes no job of the que
   await caller.enqueueUntil(() => queue.health().status === 'up');
   expect(queue.health().backup.parked).toBe(0);
   await expectOrder(setup);
+});
+
+describe('a batch whose answer is lost', () => {
+  /** Makes Redis execute the first batch that is replayed, and nobody hear of it. */
+  async function loseFirstAnswer(
+    setup: Setup,
+    jobs: readonly (string | undefined)[],
+    meanwhile = async () => {},
+  ) {
+    const { caller, queue, transport } = setup;
+    const isolation = queue.isolate();
+    for (const id of jobs) caller.enqueue(1, id === undefined ? {} : { id });
+    await caller.settled();
+    let isLost = false;
+    transport.after = async (delivery, batch) => {
+      if (isLost) return delivery;
+      isLost = true;
+      expect(batch).toHaveLength(jobs.length);
+      await meanwhile();
+      throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    };
+    isolation.dispose();
+    await waitFor(() => isLost && queue.health().status === 'up', { what: 'the queue to be up' });
+  }
+
+  it('parks the jobs in it that were refused: others have passed them', async () => {
+    await using setup = await setUp();
+    const { server, queue } = setup;
+    const marker = `rsq:{${NAME}}:id:mine`;
+    await server.command('RPUSH', marker, 'not a string');
+    const parked: unknown[] = [];
+    queue.on('parked', (event) => parked.push(event));
+    await loseFirstAnswer(setup, ['mine', undefined, undefined], async () => {
+      await server.command('DEL', marker);
+    });
+    expect(parked).toEqual([expect.objectContaining({ id: 'mine', reason: 'rejected' })]);
+    await expectOrder(setup, [0]);
+    expect(queue.health().totals).toMatchObject({ accepted: 3, delivered: 2, parked: 1, pending: 0 });
+  });
+
+  it('parks none that is in its queue by another call', async () => {
+    await using setup = await setUp();
+    const { caller, queue } = setup;
+    caller.enqueue(1, { id: 'mine' });
+    await caller.settled();
+    await loseFirstAnswer(setup, ['mine', undefined, undefined]);
+    expect(queue.health().backup.parked).toBe(0);
+    await expectOrder(setup, [1]);
+    expect(queue.health().totals).toMatchObject({ accepted: 4, delivered: 4, parked: 0, pending: 0 });
+  });
 });
 
 it('leaves out the jobs that their callers took back', async () => {

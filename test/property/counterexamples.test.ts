@@ -444,3 +444,24 @@ test('tells of an expired job that one loss spared and the next one took', async
     ],
   });
 });
+
+test('keeps the order although the process dies while the job behind one that is held back is laid down', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: {
+      ordering: 'queue',
+      ...{ deadlineMs: 200, attemptTimeoutMs: 80, backupDeadlineMs: 300, retry: { attempts: 0 } },
+      ...{ breaker: { failures: 1, probeAfterMs: 10, probeMaxMs: 1000 } },
+      ...{ replay: { batchSize: 1, leaseMs: 1000, pollMs: 500 }, lossWindow: { ms: 1000 } },
+    },
+    actions: [
+      { do: 'stop server', ms: 200 },
+      { do: 'enqueue', by: 0, jobs: [{ again: 0 }] },
+      { do: 'deny', commands: ['BITFIELD'] },
+      { do: 'wait', ms: 1103 },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'wait', ms: 1 },
+      { do: 'crash', by: 0, downMs: 200 },
+    ],
+  });
+});
