@@ -7,7 +7,7 @@ import { parseDeliveryId } from '../recognition/delivery-id.js';
  * attempt that refused the first of its jobs, and whose answer nobody heard. Rejects with a `RedisFailure`.
  */
 export async function findPassed(
-  gateway: RedisGateway,
+  gateway: Pick<RedisGateway, 'ask' | 'isAnothers'>,
   jobs: readonly JobRecord[],
   timeoutMs: number,
 ): Promise<ReadonlySet<JobRecord>> {

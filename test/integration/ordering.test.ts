@@ -640,6 +640,53 @@ describe('a batch whose answer is lost', () => {
     expect(queue.health().totals).toMatchObject({ accepted: 3, delivered: 2, parked: 1, pending: 0 });
   });
 
+  it('parks those of a live batch, too', async () => {
+    await using setup = await setUp();
+    const { caller, server, queue, transport } = setup;
+    const letGo = await hold(setup, 3);
+    letGo();
+    await isUp(queue);
+    const marker = `rsq:{${NAME}}:id:mine`;
+    await server.command('RPUSH', marker, 'not a string');
+    transport.after = async (delivery, batch) => {
+      if (batch.length < 3) return delivery;
+      transport.after = (later) => later;
+      await server.command('DEL', marker);
+      throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    };
+    caller.enqueue(1, { id: 'mine' });
+    caller.enqueue(2);
+    await caller.settled();
+    await isUp(queue);
+    expect(queue.health().totals).toMatchObject({ accepted: 6, delivered: 5, parked: 1 });
+    await expectOrder(setup, [3]);
+  });
+
+  it('parks those of a queue object that ended before it had the answer', async () => {
+    await using setup = await setUp();
+    const { caller, server, queue, store, transport, open } = setup;
+    const marker = `rsq:{${NAME}}:id:mine`;
+    await server.command('RPUSH', marker, 'not a string');
+    const isolation = queue.isolate();
+    caller.enqueue(1, { id: 'mine' });
+    caller.enqueue(2);
+    await caller.settled();
+    let closed: Promise<unknown> | undefined;
+    transport.after = (delivery) => {
+      transport.after = (later) => later;
+      closed = queue.close({ timeoutMs: 0 });
+      return new Promise(() => delivery);
+    };
+    isolation.dispose();
+    await waitFor(() => closed !== undefined, { what: 'the batch to be executed' });
+    await closed;
+    expect(await store.stats(NAME)).toMatchObject({ pending: 3, parked: 0 });
+    await server.command('DEL', marker);
+    caller.queue = open();
+    await waitFor(async () => (await store.stats(NAME)).parked === 1, { what: 'the job to be parked' });
+    await expectOrder(setup, [0]);
+  });
+
   it('parks none that is in its queue by another call', async () => {
     await using setup = await setUp();
     const { caller, queue } = setup;
