@@ -640,6 +640,25 @@ describe('a batch whose answer is lost', () => {
     expect(queue.health().totals).toMatchObject({ accepted: 3, delivered: 2, parked: 1, pending: 0 });
   });
 
+  it('sends none of them before Redis has said which were refused', async () => {
+    await using setup = await setUp();
+    const { server, proxy, store, queue } = setup;
+    const marker = `rsq:{${NAME}}:id:mine`;
+    await server.command('RPUSH', marker, 'not a string');
+    await loseFirstAnswer(setup, ['mine', undefined, undefined], async () => {
+      await server.command('DEL', marker);
+      store.afterLease = () => {
+        store.afterLease = undefined;
+        proxy.blackhole();
+        // Longer than one attempt, shorter than two.
+        setTimeout(() => proxy.heal(), 350);
+        return undefined;
+      };
+    });
+    expect(queue.health().totals).toMatchObject({ accepted: 3, delivered: 2, parked: 1, pending: 0 });
+    await expectOrder(setup, [0]);
+  });
+
   it('parks those of a live batch, too', async () => {
     await using setup = await setUp();
     const { caller, server, queue, transport } = setup;
