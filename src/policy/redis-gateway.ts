@@ -2,6 +2,7 @@ import type { Clock } from '../clock/clock.js';
 import type { JobRecord } from '../job/job-record.js';
 import { EpochNotes } from '../recognition/epoch-notes.js';
 import { openEpoch } from '../recognition/epochs.js';
+import { readHolders } from '../recognition/holders.js';
 import { type LossWindow, witnessAmong } from '../recognition/loss-window.js';
 import { type QueueKeys, queueKeys } from '../recognition/queue-keys.js';
 import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
@@ -185,13 +186,10 @@ export class RedisGateway {
     }
   }
 
-  /** Asks whether another delivery laid a job with the caller's id of this one down. Rejects with a {@link RedisFailure}. */
-  async isAnothers({ id, delivery }: JobRecord, timeoutMs: number): Promise<boolean> {
-    if (id === delivery) return false;
-    const marker = this.#keys.marker(id);
+  /** Asks which delivery laid a job of each of these callers' ids down, '' being none. Rejects with a {@link RedisFailure}. */
+  async askHolders(ids: readonly string[], timeoutMs: number): Promise<readonly string[]> {
     try {
-      const holder = await within(this.#clock, timeoutMs, this.connection.send(['GET', marker], marker));
-      return holder !== null && String(holder) !== '' && String(holder) !== delivery;
+      return await within(this.#clock, timeoutMs, readHolders(this.connection, this.#keys, ids));
     } catch (error) {
       throw this.failed(error);
     }

@@ -3,7 +3,7 @@ import { roughBytes } from '../job/job-record.js';
 import type { PendingJob } from './pending-job.js';
 
 /** A batch of more would keep Redis from others for too long: 256 × 1 MiB took 2.5 s. */
-const MAX_JOBS = 256;
+export const MAX_JOBS = 256;
 const MAX_BYTES = 1024 * 1024;
 /** Batches under way at once: one is made and answered while Redis executes another. */
 export const MAX_BATCHES = 4;
@@ -12,8 +12,14 @@ const MIN_SHARE = 32;
 
 /** Where a batch may be cut; halved after each timeout, doubled after each answer. */
 export class BatchLimits {
-  #jobs = MAX_JOBS;
+  readonly #maxJobs: number;
+  #jobs: number;
   #bytes = MAX_BYTES;
+
+  constructor(maxJobs: number) {
+    this.#maxJobs = maxJobs;
+    this.#jobs = maxJobs;
+  }
 
   get jobs(): number {
     return this.#jobs;
@@ -29,8 +35,8 @@ export class BatchLimits {
   }
 
   double(): void {
-    if (this.#jobs === MAX_JOBS && this.#bytes === MAX_BYTES) return;
-    this.#jobs = Math.min(MAX_JOBS, this.#jobs * 2);
+    if (this.#jobs === this.#maxJobs && this.#bytes === MAX_BYTES) return;
+    this.#jobs = Math.min(this.#maxJobs, this.#jobs * 2);
     this.#bytes = Math.min(MAX_BYTES, this.#bytes * 2);
   }
 }
@@ -48,7 +54,7 @@ export class BatchLimits {
  * `waitMs` says how long to wait with the next batch, its first job given; asked again by then, and by `goOn()`.
  */
 export class Batcher {
-  readonly limits = new BatchLimits();
+  readonly limits: BatchLimits;
   readonly #clock: Clock;
   readonly #deadlineMs: number;
   readonly #maxInFlight: number;
@@ -70,7 +76,9 @@ export class Batcher {
     send: (batch: PendingJob[]) => Promise<void>,
     giveUp: (jobs: PendingJob[]) => void,
     waitMs: (oldest: PendingJob) => number = () => 0,
+    maxJobs = MAX_JOBS,
   ) {
+    this.limits = new BatchLimits(maxJobs);
     this.#clock = clock;
     this.#deadlineMs = deadlineMs;
     this.#maxInFlight = maxInFlight;

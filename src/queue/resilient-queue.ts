@@ -16,12 +16,13 @@ import { DeliveryIds, parseDeliveryId } from '../recognition/delivery-id.js';
 import { LossWindow } from '../recognition/loss-window.js';
 import type { DeliveryOutcome } from '../recognition/recognise.js';
 import { FactoryConnection } from '../redis/factory-connection.js';
+import { leaseInOrder } from '../replay/lease-taker.js';
 import { Replayer, type ReplayProgress, type ReplayResult } from '../replay/replayer.js';
 import type { StreamsTransport } from '../transport/streams.js';
 import type { Transport } from '../transport/transport.js';
 import { Backlog } from './backlog.js';
 import { BackupWriter, MAX_APPENDS } from './backup-writer.js';
-import { Batcher, MAX_BATCHES } from './batcher.js';
+import { Batcher, MAX_BATCHES, MAX_JOBS } from './batcher.js';
 import { Books } from './books.js';
 import { CatchUp } from './catch-up.js';
 import { Dispatcher } from './dispatcher.js';
@@ -148,6 +149,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       isOrdered ? (batch) => this.#sendInOrder(batch) : (batch) => this.#dispatcher.send(batch),
       (jobs) => this.#backUpLine(jobs),
       isOrdered ? (oldest) => this.#backlogWaitMs(oldest) : undefined,
+      isOrdered ? Math.min(MAX_JOBS, leaseInOrder(resolved.replay)) : MAX_JOBS,
     );
     this.#dispatcher = new Dispatcher(
       this.#gateway,

@@ -10,6 +10,11 @@ export interface TakenLease extends Lease {
 /** In order, a lease has more jobs than one: what becomes of a job that is refused again and again depends on those behind it. */
 const LEAST_IN_ORDER = 16;
 
+/** In order, the jobs of a lease at most. Jobs that are sent together must fit into one, or nobody sees which of them was passed. */
+export function leaseInOrder({ batchSize }: { readonly batchSize: number }): number {
+  return Math.max(LEAST_IN_ORDER, batchSize);
+}
+
 interface LeaseTakerOptions {
   /** Jobs of a lease at most, unless `ordered`. */
   readonly batchSize: number;
@@ -69,7 +74,7 @@ export class LeaseTaker {
 
   async #lease(): Promise<TakenLease | undefined> {
     const { batchSize, leaseMs, ordered } = this.#options;
-    const limit = ordered ? Math.max(LEAST_IN_ORDER, batchSize) : batchSize;
+    const limit = ordered ? leaseInOrder(this.#options) : batchSize;
     // Not from its answer on: by the store's clock it would end earlier.
     const since = this.#clock.monotonicMs();
     const leasing = this.#store.lease(this.#queue, limit, leaseMs);

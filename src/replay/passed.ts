@@ -2,18 +2,20 @@ import type { JobRecord } from '../job/job-record.js';
 import type { RedisGateway } from '../policy/redis-gateway.js';
 import { parseDeliveryId } from '../recognition/delivery-id.js';
 
+const none: ReadonlySet<JobRecord> = new Set();
+
 /**
  * Asks Redis which of `jobs`, given in their order, one behind them has passed: it was laid down, they were not. So it is after an
  * attempt that refused the first of its jobs, and whose answer nobody heard. Rejects with a `RedisFailure`.
  */
 export async function findPassed(
-  gateway: Pick<RedisGateway, 'ask' | 'isAnothers'>,
+  gateway: Pick<RedisGateway, 'ask' | 'askHolders'>,
   jobs: readonly JobRecord[],
   timeoutMs: number,
 ): Promise<ReadonlySet<JobRecord>> {
   const deliveries = jobs.map(({ delivery }) => delivery);
   const verdicts = await gateway.ask(deliveries, timeoutMs);
-  const passed = new Set<JobRecord>();
+  const passed: JobRecord[] = [];
   // By epoch, the last that was laid down: one that was enqueued earlier has its place behind the others for another reason.
   const lastKept = new Map<string, number>();
   for (let i = jobs.length - 1; i >= 0; i--) {
@@ -21,9 +23,21 @@ export async function findPassed(
     const { epoch, seq } = parseDeliveryId(job.delivery);
     const last = lastKept.get(epoch) ?? -1;
     if (verdicts[i] === 'kept') lastKept.set(epoch, Math.max(last, seq));
-    // A duplicate is not laid down either, and has nothing to do with order.
-    else if (verdicts[i] === 'lost' && last > seq && !(await gateway.isAnothers(job, timeoutMs)))
-      passed.add(job);
+    else if (verdicts[i] === 'lost' && last > seq && mayHaveBeenSent(job)) passed.push(job);
   }
-  return passed;
+  if (passed.length === 0) return none;
+  // A duplicate is not laid down either, and has nothing to do with order.
+  const ids = passed.filter(isCallers).map(({ id }) => id);
+  const holders = ids.length > 0 ? await gateway.askHolders(ids, timeoutMs) : [];
+  const isAnothers = new Set(ids.filter((_, i) => holders[i] !== ''));
+  return new Set(passed.filter(({ id }) => !isAnothers.has(id)));
+}
+
+/** What nobody sent, Redis cannot have refused. */
+function mayHaveBeenSent({ fate, lastAttemptAt }: JobRecord): boolean {
+  return fate === 'unknown' || lastAttemptAt !== undefined;
+}
+
+function isCallers({ id, delivery }: JobRecord): boolean {
+  return id !== delivery;
 }

@@ -20,6 +20,9 @@ const HELD_LOOK_MS = 250;
 /** After a pass without progress nobody can make the next one come sooner. */
 const LEAST_PAUSE_MS = 100;
 
+/** Errors that nobody listed, in answer to the question which jobs have been passed, after which it is not asked any more. */
+const MAX_ODD_ANSWERS = 5;
+
 const PASSED = 'Redis refused it, and took one behind it.';
 const none: ReadonlySet<JobRecord> = new Set();
 
@@ -108,6 +111,8 @@ export class Replayer {
   #wakeUp = new AbortController();
   /** In order: an attempt may have laid jobs down, and refused others before them, without anybody here knowing. */
   #isOrderUnknown = true;
+  /** In a row. */
+  #oddAnswers = 0;
   #isStopped = false;
   #isWoken = false;
   /** `replay()` was called since the present pass began. */
@@ -393,10 +398,9 @@ export class Replayer {
     let toSend = lease.jobs;
     let next = 0;
     try {
+      const passed = await this.#findPassed(lease.jobs);
       toSend = await this.#sift(lease);
-      const passed = this.#options.ordered ? await this.#findPassed(toSend) : none;
-      for (const job of passed ?? none) await this.#settler.park(lease.token, job, 'rejected', PASSED);
-      if (passed && passed.size > 0) toSend = toSend.filter((job) => !passed.has(job));
+      if (passed && passed.size > 0) toSend = await this.#parkPassed(lease.token, toSend, passed);
       // Of a part of the lease it cannot tell which may have been passed.
       if (!this.#isTooLate(lease.token)) next = this.#refusals.holdBackAgain(toSend);
       while (passed && next < toSend.length) {
@@ -418,19 +422,37 @@ export class Replayer {
     }
   }
 
-  /** Which jobs another has passed: they may not come any more. Undefined: Redis has no answer now. */
+  /** In order, which jobs another has passed: they may not come any more. Undefined: Redis has no answer now. */
   async #findPassed(jobs: readonly JobRecord[]): Promise<ReadonlySet<JobRecord> | undefined> {
-    const isUnknown = this.#isOrderUnknown || jobs.some(({ fate }) => fate === 'unknown');
-    if (!isUnknown || jobs.length < 2) return none;
+    if (!this.#options.ordered || jobs.length < 2) return none;
+    if (!this.#isOrderUnknown && !jobs.some(({ fate }) => fate === 'unknown')) return none;
     const asking = () => findPassed(this.#gateway, jobs, this.#options.attemptTimeoutMs);
     try {
       const passed = await this.#policy.execute(asking, { retry: false });
-      this.#isOrderUnknown = false;
+      this.#oddAnswers = 0;
+      if (passed.size === 0) this.#isOrderUnknown = false;
       return passed;
     } catch (error) {
-      // Where it may not be asked, nothing can be known.
-      return error instanceof RedisFailure && isAboutTheJob(error) ? none : undefined;
+      if (!(error instanceof RedisFailure) || !isAboutTheJob(error)) return undefined;
+      // Where it may not be asked, nothing can be known. Of an error that nobody listed, that is not certain at once.
+      if (error.kind === 'unlisted') this.#oddAnswers += 1;
+      return error.kind === 'unlisted' && this.#oddAnswers < MAX_ODD_ANSWERS ? undefined : none;
     }
+  }
+
+  /** Resolves with those of `jobs` that may still be sent. */
+  async #parkPassed(
+    token: string,
+    jobs: readonly JobRecord[],
+    passed: ReadonlySet<JobRecord>,
+  ): Promise<readonly JobRecord[]> {
+    // Somebody may have them when the lease has ended: they are asked about again.
+    if (this.#isTooLate(token)) return jobs;
+    this.#isOrderUnknown = false;
+    const gone = jobs.filter((job) => passed.has(job) && !this.#settler.isUnconfirmed(job));
+    // All at once: whatever the store answers to one of them, none is sent again.
+    await Promise.all(gone.map((job) => this.#settler.park(token, job, 'rejected', PASSED)));
+    return jobs.filter((job) => !gone.includes(job));
   }
 
   /** Nothing more is begun with this lease. */
@@ -491,7 +513,10 @@ export class Replayer {
           );
           const outage = firstOutage(answer);
           // The breaker should see it; the jobs that were delivered beside it are recognised next time.
-          if (outage) throw this.#gateway.failed(outage);
+          if (outage) {
+            this.#isOrderUnknown = true;
+            throw this.#gateway.failed(outage);
+          }
           return answer;
         },
         { retry: false },

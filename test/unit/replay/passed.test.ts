@@ -1,21 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import type { JobRecord } from '../../../src/index.js';
 import { findPassed } from '../../../src/replay/passed.js';
 import { jobRecord } from '../support/job-record.js';
 
 const EPOCHS = ['0189c5e2f0a0123456789abcdef', '0189c5e2f0b0123456789abcdef'];
 
-/** `seq+` was laid down, `seq-` was not, `seq?` Redis does not tell of; `'` is another epoch, `=` another call's id. */
+let questions: string[] = [];
+
+/**
+ * `seq+` was laid down, `seq-` was not, `seq?` Redis does not tell of; `'` is another epoch, `=` an id that another call holds,
+ * `*` one that nobody holds, `~` was never sent.
+ */
 function ask(jobs: string): Promise<string[]> {
   const told = jobs.split(' ').map((text) => {
-    const [, seq = '', bit = '', mark = ''] = /^(\d+)([-+?])(['=]?)$/.exec(text) ?? [];
+    const [, seq = '', bit = '', mark = ''] = /^(\d+)([-+?])(['=*~]?)$/.exec(text) ?? [];
     const delivery = `${EPOCHS[mark === "'" ? 1 : 0]}-${seq}`;
     const verdict = bit === '+' ? ('kept' as const) : bit === '-' ? ('lost' as const) : undefined;
-    return { text, verdict, job: jobRecord({ id: mark === '=' ? `mine-${seq}` : delivery, delivery }) };
+    const id = { '=': `mine-${seq}`, '*': `free-${seq}` }[mark] ?? delivery;
+    const job = jobRecord({ id, delivery, ...(mark !== '~' && { lastAttemptAt: 1_700_000_000_000 }) });
+    return { text, verdict, job };
   });
   const gateway = {
     ask: async () => told.map(({ verdict }) => verdict),
-    isAnothers: async ({ id, delivery }: JobRecord) => id !== delivery,
+    askHolders: async (ids: readonly string[]) => {
+      questions.push(ids.join(' '));
+      return ids.map((id) => (id.startsWith('mine') ? 'another' : ''));
+    },
   };
   return findPassed(
     gateway,
@@ -29,8 +38,15 @@ describe('one that was not laid down', () => {
     ['1- 2+', ['1-']],
     ['1- 2- 3+ 4-', ['1-', '2-']],
     ['1+ 2- 3+ 4-', ['2-']],
+    ['1-* 2-= 3- 4+', ['1-*', '3-']],
   ])('has been passed by one behind it that was: %s', async (jobs, passed) => {
     expect(await ask(jobs)).toEqual(passed);
+  });
+
+  it('is asked about with all others at once: as many questions as jobs would outlast a lease', async () => {
+    questions = [];
+    await ask('1-* 2-= 3- 4-* 5+');
+    expect(questions).toEqual(['free-4 mine-2 free-1']);
   });
 
   it.each([
@@ -39,6 +55,7 @@ describe('one that was not laid down', () => {
     ['by one that was enqueued before it', '5- 2+'],
     ['by one of another queue object', "1- 2+'"],
     ['when its id is in the queue by another call', '1-= 2+'],
+    ['when nobody can have sent it', '1-~ 2+'],
     ['when Redis does not tell of it', '1? 2+'],
     ['when Redis does not tell of the other', '1- 2?'],
   ])('has not been passed %s: %s', async (_, jobs) => {
