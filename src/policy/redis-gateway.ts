@@ -3,7 +3,7 @@ import type { JobRecord } from '../job/job-record.js';
 import { EpochNotes } from '../recognition/epoch-notes.js';
 import { openEpoch } from '../recognition/epochs.js';
 import { readHolders } from '../recognition/holders.js';
-import { type LossWindow, witnessAmong } from '../recognition/loss-window.js';
+import { type Heir, type LossWindow, witnessAmong } from '../recognition/loss-window.js';
 import { type QueueKeys, queueKeys } from '../recognition/queue-keys.js';
 import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
@@ -45,6 +45,8 @@ export class RedisGateway {
   readonly #notes: EpochNotes;
   readonly #timeouts: Timeouts;
   readonly #window: LossWindow | undefined;
+  /** Of answers to jobs that a store had. */
+  readonly #heirs = new WeakMap<Delivery, Heir>();
   readonly #onLoss: () => void;
   readonly #onFailure: (failure: RedisFailure) => void;
   #deliveries = 0;
@@ -95,12 +97,13 @@ export class RedisGateway {
 
   /**
    * Delivers `jobs`. Rejects with a {@link RedisFailure} when the batch has no answer; an answer after `timeoutMs` is told to
-   * `onLate`.
+   * `onLate`. `isStored`: a store may give the jobs out again, until {@link gone}.
    */
   deliver(
     jobs: readonly JobRecord[],
     timeoutMs: number,
     onLate?: (delivery: Delivery) => void,
+    isStored = false,
   ): Promise<Delivery> {
     const startedAt = this.#clock.monotonicMs();
     const cuts = this.#cuts;
@@ -127,6 +130,7 @@ export class RedisGateway {
         if (!this.#timeouts.end(timeout)) {
           // That something is missing is as true as ever; that it is there, a primary can say that was demoted meanwhile.
           if (delivery.witness === 'lost' && this.#window?.judge(witness, 'lost', false)) this.#foundLoss();
+          this.#window?.answeredLate(jobs, delivery.outcomes);
           onLate?.(delivery);
           return;
         }
@@ -139,10 +143,16 @@ export class RedisGateway {
           this.#sight.writable = true;
         }
         if (this.#window) {
-          const heir = isStraight ? witnessAmong(jobs, delivery.outcomes) : -1;
+          const place = isStraight ? witnessAmong(jobs, delivery.outcomes) : -1;
+          const heir = isStored ? -1 : place;
           // In this order: these jobs were executed after whatever was lost.
           if (this.#window.judge(witness, delivery.witness, heir !== -1)) this.#foundLoss();
           this.#window.acknowledged(jobs, delivery.outcomes, now, heir);
+          if (heir !== place) {
+            const predecessor = delivery.witness === 'kept' ? witness : undefined;
+            const { delivery: id } = jobs[place] as JobRecord;
+            this.#heirs.set(delivery, this.#window.heir(id, now, predecessor));
+          }
         }
         resolve(delivery);
       };
@@ -155,6 +165,12 @@ export class RedisGateway {
         refused(error);
       }
     });
+  }
+
+  /** The store that had the jobs of this answer will not give them out again. */
+  gone(answer: Delivery): void {
+    const heir = this.#heirs.get(answer);
+    if (heir) this.#window?.inherit(heir);
   }
 
   /** Jobs that nobody but Redis has, by a late answer or when it was asked. They may have been sent again in the meantime. */

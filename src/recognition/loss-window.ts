@@ -32,6 +32,16 @@ export interface Witness {
   isCarried: boolean;
 }
 
+/** A delivery that will be a witness once it is certain that nobody sends its job again. */
+export interface Heir {
+  readonly delivery: string;
+  readonly position: number;
+  readonly at: number;
+  readonly generation: number;
+  /** Was there when this one was laid down. */
+  readonly predecessor: Witness | undefined;
+}
+
 /** What a canary carries: all that must be there. */
 export interface RollCall {
   /** In the order of `positions`; never empty. */
@@ -116,8 +126,9 @@ interface Unwitnessed {
  *    it. So when anything is gone, there is a witness that is gone, and it is asked for: no acknowledgement that comes after
  *    a loss can hide it.
  * 3. An attempt that had no answer may be executed at any time, also after a loss: it would lay the witness down again and
- *    hide what is missing. So only a job that was sent once is a witness, see {@link witnessAmong}. Of a batch that has none,
- *    such as one that was only recognised, a canary asks for each job, and for every witness.
+ *    hide what is missing. So only a job that was sent once is a witness, see {@link witnessAmong}, and one from a store only
+ *    when the store will not give it out again ({@link Heir}). Of a batch that has none, such as one that was only recognised,
+ *    a canary asks for each job, and for every witness.
  * 4. When all that a canary asked for is there, so is all that was acknowledged before it was sent. Of that, what was
  *    acknowledged `ms` before is forgotten: nothing leaves by age, in an outage say, that was not seen to be kept.
  * 5. What is missing says that the server behind the connection has lost writes: all is handed out, and the window starts anew.
@@ -247,11 +258,7 @@ export class LossWindow {
   ): void {
     const known = laidDown(jobs, outcomes);
     if (known.length === 0) return;
-    if (this.#relaid.isOn) {
-      jobs.forEach(({ delivery }, i) => {
-        if (outcomes[i] === 'delivered') this.#relaid.laidDown(delivery);
-      });
-    }
+    this.answeredLate(jobs, outcomes);
     this.#position += 1;
     if (heir !== -1) this.#addWitness((jobs[heir] as JobRecord).delivery, now);
     let bytes = 0;
@@ -271,6 +278,33 @@ export class LossWindow {
     while (this.#jobs > this.#options.jobs || this.#bytes > this.#options.bytes) {
       this.#forgetFirst(this.#ring[this.#head] as AcknowledgedBatch);
     }
+  }
+
+  /** Of the batch acknowledged last, which had no witness: `delivery` will be one. `predecessor` was there when it was laid down. */
+  heir(delivery: string, now: number, predecessor: Witness | undefined): Heir {
+    return { delivery, position: this.#position, at: now, generation: this.#generation, predecessor };
+  }
+
+  /** Nobody will send the job of `heir` again: from now on it stands for its batch, and for its predecessor. */
+  inherit({ delivery, position, at, generation, predecessor }: Heir): void {
+    if (generation !== this.#generation) return;
+    this.#witnesses = this.#witnesses.filter((witness) => witness !== predecessor);
+    let place = this.#witnesses.length;
+    while (place > 0 && (this.#witnesses[place - 1] as Witness).position > position) place -= 1;
+    this.#witnesses.splice(place, 0, { delivery, position, at, generation, isCarried: false });
+    if (this.#witnesses.length > MAX_WITNESSES) this.#witnesses.shift();
+    const batch = this.#unwitnessed.find((unwitnessed) => unwitnessed.position === position);
+    if (batch === undefined) return;
+    this.#unwitnessed = this.#unwitnessed.filter((unwitnessed) => unwitnessed !== batch);
+    this.#unwitnessedJobs -= batch.deliveries.length;
+  }
+
+  /** An answer came too late to be an acknowledgement. What it laid down may have been lost before, and proves nothing about that. */
+  answeredLate(jobs: readonly JobRecord[], outcomes: readonly DeliveryOutcome[]): void {
+    if (!this.#relaid.isOn) return;
+    jobs.forEach(({ delivery }, i) => {
+      if (outcomes[i] === 'delivered') this.#relaid.laidDown(delivery);
+    });
   }
 
   /** Hands out all that is remembered, and starts anew. */

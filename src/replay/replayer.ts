@@ -507,10 +507,8 @@ export class Replayer {
     try {
       delivery = await this.#policy.execute(
         async () => {
-          const answer = await this.#gateway.deliver(
-            batch,
-            batch.length === 1 ? deadlineMs : attemptTimeoutMs,
-          );
+          const timeoutMs = batch.length === 1 ? deadlineMs : attemptTimeoutMs;
+          const answer = await this.#gateway.deliver(batch, timeoutMs, undefined, true);
           const outage = firstOutage(answer);
           // The breaker should see it; the jobs that were delivered beside it are recognised next time.
           if (outage) {
@@ -534,7 +532,7 @@ export class Replayer {
     const tookMs = this.#clock.monotonicMs() - startedAt;
     if (delivery.outcomes.some((outcome) => typeof outcome === 'string')) this.#pacing.answered(tookMs);
     else this.#pacing.failed();
-    const isOutOfTheWay = await this.#settle(token, batch, delivery.outcomes);
+    const isOutOfTheWay = await this.#settle(token, batch, delivery);
     // A refused job may be taken the next time, so no later one may be sent before.
     return isOutOfTheWay || !this.#options.ordered;
   }
@@ -551,11 +549,8 @@ export class Replayer {
   }
 
   /** Resolves with whether no job of the batch is left in the way of those behind it. */
-  async #settle(
-    token: string,
-    batch: readonly JobRecord[],
-    outcomes: readonly DeliveryOutcome[],
-  ): Promise<boolean> {
+  async #settle(token: string, batch: readonly JobRecord[], answer: Delivery): Promise<boolean> {
+    const { outcomes } = answer;
     this.#refusals.answered();
     const delivered: JobRecord[] = [];
     const refused: (Refused & { readonly at: number })[] = [];
@@ -576,7 +571,9 @@ export class Replayer {
     this.#settler.delivered(delivered);
     // All at once, and first: whatever the store answers to this or to the acknowledgement, none of them is sent again.
     await Promise.all(passed.map((refusal) => this.#parkRefused(token, refusal)));
-    if (delivered.length > 0) await this.#settler.acknowledge(token, delivered, recognised);
+    if (delivered.length > 0 && (await this.#settler.acknowledge(token, delivered, recognised))) {
+      this.#gateway.gone(answer);
+    }
     let isOutOfTheWay = true;
     for (const refusal of refused) {
       if (passed.includes(refusal)) continue;

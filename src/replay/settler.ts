@@ -108,12 +108,15 @@ export class Settler {
     for (const { delivery } of jobs) this.#unconfirmed.add(delivery);
   }
 
-  /** Tells the store that these are delivered, and counts them when it has heard it. */
-  async acknowledge(token: string, jobs: readonly JobRecord[], recognised: number): Promise<void> {
+  /**
+   * Tells the store that these are delivered, and counts them when it has heard it. Resolves with whether it surely gives them
+   * out no more.
+   */
+  async acknowledge(token: string, jobs: readonly JobRecord[], recognised: number): Promise<boolean> {
     this.delivered(jobs);
     await this.#call(this.#store.acknowledge(token, idsOf(jobs)));
     // When the lease has ended, somebody else may have the jobs, and count them.
-    if (this.#mayHaveEnded(token)) return;
+    if (this.#mayHaveEnded(token)) return false;
     for (const job of jobs) {
       this.#unconfirmed.delete(job.delivery);
       this.#onGone(job);
@@ -121,6 +124,7 @@ export class Settler {
     this.#counts.recognised += recognised;
     this.#counts.replayed += jobs.length - recognised;
     this.#listener.onDelivered(jobs, recognised);
+    return true;
   }
 
   async drop(token: string, job: JobRecord, reason: 'expired'): Promise<void> {

@@ -465,3 +465,72 @@ test('keeps the order although the process dies while the job behind one that is
     ],
   });
 });
+
+test('tells that more is lost than it remembers, although a late attempt laid down again what it does', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: rememberingOneJob,
+    actions: [
+      { do: 'network', by: 0, verdicts: [{ kind: 'reply lost', afterMs: 1, rejects: 'cut' }] },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'wait', ms: 802 },
+      { do: 'network', by: 0, verdicts: [] },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      {
+        do: 'store',
+        by: 0,
+        verdicts: [
+          { kind: 'answered', afterMs: 10 },
+          { kind: 'failed', afterMs: 136 },
+        ],
+      },
+      { do: 'wait', ms: 1199 },
+      { do: 'rollback', inFlight: 'dies', strayMs: 1 },
+      { do: 'stop server', ms: 313 },
+      { do: 'network', by: 0, verdicts: [] },
+    ],
+  });
+});
+
+test.each([1, 10])(
+  'finds that jobs are lost although an attempt without an answer laid down again the last of them, remembering %s',
+  async (jobs) => {
+    await keepsEveryPromise({
+      ...smallest,
+      options: {
+        ...smallest.options,
+        breaker: { failures: 3, probeAfterMs: 10, probeMaxMs: 1000 },
+        lossWindow: { ms: 60_000, jobs },
+      },
+      actions: [
+        { do: 'enqueue', by: 0, jobs: [{}] },
+        { do: 'wait', ms: 100 },
+        { do: 'isolate', by: 0, ms: 100 },
+        { do: 'enqueue', by: 0, jobs: [{}] },
+        // The store does not hear that the second one is laid down, and gives it out again.
+        {
+          do: 'store',
+          by: 0,
+          verdicts: [
+            { kind: 'answered', afterMs: 10 },
+            { kind: 'answered', afterMs: 1 },
+            { kind: 'failed', afterMs: 136 },
+          ],
+        },
+        { do: 'wait', ms: 345 },
+        { do: 'rollback', inFlight: 'dies', strayMs: 1 },
+        {
+          do: 'network',
+          by: 0,
+          verdicts: [
+            { kind: 'answered', afterMs: 1 },
+            { kind: 'reply lost', afterMs: 1, rejects: 'cut' },
+            ...Array<{ kind: 'answered'; afterMs: number }>(20).fill({ kind: 'answered', afterMs: 1 }),
+          ],
+        },
+        { do: 'wait', ms: 700 },
+        { do: 'network', by: 0, verdicts: [] },
+      ],
+    });
+  },
+);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JobRecord, LossWindowOptions } from '../../../src/index.js';
-import { LossWindow, type Witness, witnessAmong } from '../../../src/recognition/loss-window.js';
+import { type Heir, LossWindow, type Witness, witnessAmong } from '../../../src/recognition/loss-window.js';
 import type { Delivery, DeliveryOutcome } from '../../../src/recognition/recognise.js';
 import { jobRecord } from '../support/job-record.js';
 
@@ -408,7 +408,10 @@ describe('what is remembered', () => {
 /** What a client, its connection and a server do, for the window to be held against. */
 type Step =
   | { readonly do: 'send'; readonly jobs: number }
+  | { readonly do: 'send stored'; readonly jobs: number }
   | { readonly do: 'send again'; readonly jobs: number }
+  | { readonly do: 'store forgets' }
+  | { readonly do: 'store gives out again' }
   | { readonly do: 'ask' }
   | { readonly do: 'execute'; readonly commands: number }
   | { readonly do: 'answer'; readonly commands: number }
@@ -420,6 +423,12 @@ type Step =
 const steps = fc.array(
   fc.oneof(
     { weight: 6, arbitrary: fc.record({ do: fc.constant('send'), jobs: fc.integer({ min: 1, max: 3 }) }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({ do: fc.constant('send stored'), jobs: fc.integer({ min: 1, max: 3 }) }),
+    },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('store forgets') }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('store gives out again') }) },
     {
       weight: 2,
       arbitrary: fc.record({ do: fc.constant('send again'), jobs: fc.integer({ min: 1, max: 3 }) }),
@@ -449,6 +458,8 @@ const steps = fc.array(
 
 interface Command {
   readonly jobs: readonly JobRecord[];
+  /** A store has them until it is told of the answer. */
+  readonly isStored: boolean;
   readonly witness: Witness | undefined;
   readonly rollCall: ReturnType<LossWindow['rollCall']>;
   reply: (Delivery & { readonly verdicts: readonly Delivery['witness'][] }) | undefined;
@@ -464,6 +475,8 @@ class Course {
   #line: Command[] = [];
   /** Without an answer. */
   #unknown: JobRecord[] = [];
+  /** Answered, and the store has not been told of it. */
+  readonly #untold: { readonly jobs: readonly JobRecord[]; readonly heir: Heir | undefined }[] = [];
   /** Given up, and still to be executed. */
   readonly #astray: Command[] = [];
   readonly #acknowledgedAt = new Map<string, number>();
@@ -484,14 +497,31 @@ class Course {
     this.#now += 1;
     switch (step.do) {
       case 'send':
-        this.#send(Array.from({ length: step.jobs }, () => job(this.#seq++)));
+      case 'send stored': {
+        const isStored = step.do === 'send stored';
+        this.#send(
+          Array.from({ length: step.jobs }, () => job(this.#seq++)),
+          isStored,
+        );
         break;
+      }
+      case 'store forgets': {
+        const heir = this.#untold.shift()?.heir;
+        if (heir) this.#window.inherit(heir);
+        break;
+      }
+      case 'store gives out again': {
+        const jobs = this.#untold.shift()?.jobs.map((sent) => ({ ...sent, lastAttemptAt: this.#now }));
+        if (jobs) this.#send(jobs, true);
+        break;
+      }
       case 'send again':
-        if (this.#unknown.length > 0) this.#send(this.#unknown.splice(0, step.jobs));
+        if (this.#unknown.length > 0) this.#send(this.#unknown.splice(0, step.jobs), false);
         break;
       case 'ask':
         this.#line.push({
           jobs: [],
+          isStored: false,
           witness: undefined,
           rollCall: this.#window.rollCall(this.#now),
           reply: undefined,
@@ -528,9 +558,9 @@ class Course {
     }
   }
 
-  #send(jobs: readonly JobRecord[]): void {
+  #send(jobs: readonly JobRecord[], isStored: boolean): void {
     const witness = this.#window.witness(this.#now);
-    this.#line.push({ jobs, witness, rollCall: undefined, reply: undefined });
+    this.#line.push({ jobs, isStored, witness, rollCall: undefined, reply: undefined });
   }
 
   #execute(command: Command): void {
@@ -547,14 +577,21 @@ class Course {
     };
   }
 
-  #answer({ jobs, witness, rollCall, reply }: Command): void {
+  #answer({ jobs, isStored, witness, rollCall, reply }: Command): void {
     const { outcomes, verdicts } = reply as NonNullable<Command['reply']>;
+    const place = witnessAmong(jobs, outcomes);
     const isLost =
       jobs.length === 0
         ? this.#window.judgeAll(rollCall, verdicts)
-        : this.#window.judge(witness, reply?.witness, witnessAmong(jobs, outcomes) !== -1);
+        : this.#window.judge(witness, reply?.witness, place !== -1 && !isStored);
     if (isLost) this.#handOut();
-    acknowledge(this.#window, jobs, outcomes, this.#now);
+    this.#window.acknowledged(jobs, outcomes, this.#now, isStored ? -1 : place);
+    if (isStored) {
+      const predecessor = reply?.witness === 'kept' ? witness : undefined;
+      const sent = jobs[place];
+      const heir = sent && this.#window.heir(sent.delivery, this.#now, predecessor);
+      this.#untold.push({ jobs, heir });
+    }
     for (const { delivery } of jobs) {
       this.#acknowledgedAt.set(delivery, this.#now);
       // It was acknowledged by a server that has lost it by now.
