@@ -149,9 +149,8 @@ export class RedisGateway {
           if (this.#window.judge(witness, delivery.witness, heir !== -1)) this.#foundLoss();
           this.#window.acknowledged(jobs, delivery.outcomes, now, heir);
           if (heir !== place) {
-            const predecessor = delivery.witness === 'kept' ? witness : undefined;
             const { delivery: id } = jobs[place] as JobRecord;
-            this.#heirs.set(delivery, this.#window.heir(id, now, predecessor));
+            this.#heirs.set(delivery, this.#window.heir(id, now, witness, delivery.witness));
           }
         }
         resolve(delivery);

@@ -280,8 +280,9 @@ export class LossWindow {
     }
   }
 
-  /** Of the batch acknowledged last, which had no witness: `delivery` will be one. `predecessor` was there when it was laid down. */
-  heir(delivery: string, now: number, predecessor: Witness | undefined): Heir {
+  /** Of the batch acknowledged last, which had no witness: `delivery` will be one. The batch carried `witness`, and this was said of it. */
+  heir(delivery: string, now: number, witness: Witness | undefined, verdict: Delivery['witness']): Heir {
+    const predecessor = verdict === 'kept' ? witness : undefined;
     return { delivery, position: this.#position, at: now, generation: this.#generation, predecessor };
   }
 

@@ -154,6 +154,68 @@ describe('a witness', () => {
   });
 });
 
+describe('a job from a store', () => {
+  /** Laid down, with what was said of `witness` then. */
+  const stored = (window: LossWindow, seqs: readonly number[], witness?: Witness, verdict?: 'kept') => {
+    const jobs = seqs.map((seq) => job(seq));
+    window.acknowledged(jobs, outcomes(seqs.length, 'delivered'), 0, -1);
+    return window.heir((jobs.at(-1) as JobRecord).delivery, 0, witness, verdict);
+  };
+  const asked = (window: LossWindow) =>
+    window.rollCall(1)?.deliveries.map((delivery) => seqOf({ delivery })) ?? [];
+
+  it('is no witness before the store will not give it out again', () => {
+    const window = open();
+    const heir = stored(window, [0, 1]);
+    expect(window.witness(1)).toBeUndefined();
+    expect(asked(window)).toEqual([0, 1]);
+    window.inherit(heir);
+    expect(asked(window)).toEqual([1]);
+    expect(seqOf(window.witness(1))).toBe(1);
+  });
+
+  it('stands for the witness that was there when it was laid down, from then on', () => {
+    const window = open();
+    delivered(window, [0], 0);
+    const heir = stored(window, [1], window.witness(0), 'kept');
+    expect(asked(window)).toEqual([0, 1]);
+    window.inherit(heir);
+    expect(asked(window)).toEqual([1]);
+  });
+
+  it('does not stand for one of which nothing was said', () => {
+    const window = open();
+    delivered(window, [0], 0);
+    window.inherit(stored(window, [1], window.witness(0)));
+    expect(asked(window)).toEqual([0, 1]);
+  });
+
+  it('has its place before those that were laid down after it', () => {
+    const window = open();
+    const heir = stored(window, [0]);
+    delivered(window, [1], 0);
+    window.inherit(heir);
+    expect(asked(window)).toEqual([0, 1]);
+    // The last stands for all.
+    window.judgeAll(window.rollCall(1), ['kept', 'kept']);
+    expect(asked(window)).toEqual([1]);
+  });
+
+  it('is no witness of what was laid down before a loss was found', () => {
+    const window = open();
+    const heir = stored(window, [0]);
+    window.freeze();
+    window.inherit(heir);
+    expect(window.rollCall(1)).toBeUndefined();
+  });
+
+  it('does not pile up where the server never tells', () => {
+    const window = open();
+    for (let seq = 0; seq < 1000; seq++) window.inherit(stored(window, [seq]));
+    expect(asked(window).length).toBeLessThanOrEqual(256);
+  });
+});
+
 describe('a canary', () => {
   const ask = (window: LossWindow, now: number, bit: 'kept' | 'lost' | '?' = 'kept') => {
     const rollCall = window.rollCall(now);
@@ -390,6 +452,14 @@ describe('what is remembered', () => {
     expect(window.freeze()).toMatchObject({ batches: [], jobs: 0, hasOlder: false, lostOlder: true });
   });
 
+  it('is known to be laid down again when an answer says so, also a late one', () => {
+    const window = open();
+    delivered(window, [0, 1], 0);
+    const { relaid } = window.freeze();
+    window.answeredLate([job(0), job(1), job(2)], ['delivered', 'recognised', 'delivered']);
+    expect([0, 1, 2].filter((seq) => relaid.has(job(seq).delivery))).toEqual([0]);
+  });
+
   it('was not all when what is missing is older', () => {
     const window = open({ jobs: 1 });
     delivered(window, [0], 0);
@@ -587,9 +657,8 @@ class Course {
     if (isLost) this.#handOut();
     this.#window.acknowledged(jobs, outcomes, this.#now, isStored ? -1 : place);
     if (isStored) {
-      const predecessor = reply?.witness === 'kept' ? witness : undefined;
       const sent = jobs[place];
-      const heir = sent && this.#window.heir(sent.delivery, this.#now, predecessor);
+      const heir = sent && this.#window.heir(sent.delivery, this.#now, witness, reply?.witness);
       this.#untold.push({ jobs, heir });
     }
     for (const { delivery } of jobs) {
