@@ -686,6 +686,6 @@ it('finds every loss of what was acknowledged within the window, whatever overla
       course.run(some);
       expect([...course.missing]).toEqual([]);
     }),
-    { numRuns: 3000 },
+    { numRuns: 20_000 },
   );
 });
