@@ -101,12 +101,17 @@ export class Relaid {
 
 /** Jobs that Redis acknowledged together. */
 export interface AcknowledgedBatch {
+  /** The delivery that was its witness, if it had one: while it is there, so is all that was acknowledged before. */
+  readonly witness: string | undefined;
   readonly position: number;
   readonly jobs: readonly JobRecord[];
   readonly bytes: number;
   /** Monotonic ms. */
   readonly at: number;
 }
+
+/** It may get its witness later. */
+type RememberedBatch = Omit<AcknowledgedBatch, 'witness'> & { witness: string | undefined };
 
 /** A batch that has no witness. */
 interface Unwitnessed {
@@ -139,7 +144,7 @@ interface Unwitnessed {
 export class LossWindow {
   readonly #options: LossWindowOptions;
   readonly #recognisedMs: number;
-  #ring: AcknowledgedBatch[] = [];
+  #ring: RememberedBatch[] = [];
   #head = 0;
   #jobs = 0;
   #bytes = 0;
@@ -260,7 +265,8 @@ export class LossWindow {
     if (known.length === 0) return;
     this.answeredLate(jobs, outcomes);
     this.#position += 1;
-    if (heir !== -1) this.#addWitness((jobs[heir] as JobRecord).delivery, now);
+    const witness = heir === -1 ? undefined : (jobs[heir] as JobRecord).delivery;
+    if (witness !== undefined) this.#addWitness(witness, now);
     let bytes = 0;
     let from = known.length;
     for (; from > 0 && known.length - from < this.#options.jobs; from--) {
@@ -272,7 +278,7 @@ export class LossWindow {
     const kept = from > 0 ? known.slice(from) : known;
     if (heir === -1) this.#addUnwitnessed(kept.length > 0 ? kept : known.slice(-1), now);
     if (kept.length === 0) return;
-    this.#ring.push({ position: this.#position, jobs: kept, bytes, at: now });
+    this.#ring.push({ witness, position: this.#position, jobs: kept, bytes, at: now });
     this.#jobs += kept.length;
     this.#bytes += bytes;
     while (this.#jobs > this.#options.jobs || this.#bytes > this.#options.bytes) {
@@ -294,6 +300,11 @@ export class LossWindow {
     while (place > 0 && (this.#witnesses[place - 1] as Witness).position > position) place -= 1;
     this.#witnesses.splice(place, 0, { delivery, position, at, generation, isCarried: false });
     if (this.#witnesses.length > MAX_WITNESSES) this.#witnesses.shift();
+    for (let i = this.#ring.length - 1; i >= this.#head; i--) {
+      const remembered = this.#ring[i] as RememberedBatch;
+      if (remembered.position === position) remembered.witness = delivery;
+      if (remembered.position <= position) break;
+    }
     const batch = this.#unwitnessed.find((unwitnessed) => unwitnessed.position === position);
     if (batch === undefined) return;
     this.#unwitnessed = this.#unwitnessed.filter((unwitnessed) => unwitnessed !== batch);

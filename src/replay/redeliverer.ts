@@ -50,10 +50,12 @@ class Loss {
   readonly #hasOlder: boolean;
   readonly #lostOlder: boolean;
   readonly #relaid: Relaid;
-  /** The oldest batch: what becomes of it shows whether the loss reaches beyond. */
+  /** The oldest witness: while it is there, the loss does not reach beyond what is remembered. */
+  readonly #witness: string | undefined;
+  /** It, and what was acknowledged before. */
   readonly #oldest: ReadonlySet<string>;
   #isOldestLost = false;
-  #isOldestKept = false;
+  #isWitnessKept = false;
   /** Jobs of attempts that have no answer: recognised the next time, they were laid down by those. */
   readonly #attempted = new Set<string>();
   redelivered = 0;
@@ -64,7 +66,10 @@ class Loss {
     this.#hasOlder = frozen.hasOlder;
     this.#lostOlder = frozen.lostOlder;
     this.#relaid = frozen.relaid;
-    this.#oldest = new Set(frozen.batches[0]?.jobs.map(({ delivery }) => delivery));
+    const place = frozen.batches.findIndex(({ witness }) => witness !== undefined);
+    this.#witness = frozen.batches[place]?.witness;
+    const oldest = place === -1 ? frozen.batches : frozen.batches.slice(0, place + 1);
+    this.#oldest = new Set(oldest.flatMap(({ jobs }) => jobs.map(({ delivery }) => delivery)));
     const offset = clock.now() - clock.monotonicMs();
     for (const { jobs, at } of frozen.batches) {
       for (const job of jobs)
@@ -83,9 +88,8 @@ class Loss {
       (outcome === 'recognised' && (this.#attempted.delete(delivery) || this.#relaid.has(delivery)));
     if (isLaidDown) this.redelivered += 1;
     else this.recognised += 1;
-    if (!this.#oldest.has(delivery)) return;
-    if (isLaidDown) this.#isOldestLost = true;
-    else if (outcome === 'recognised') this.#isOldestKept = true;
+    if (isLaidDown && this.#oldest.has(delivery)) this.#isOldestLost = true;
+    if (!isLaidDown && outcome === 'recognised' && delivery === this.#witness) this.#isWitnessKept = true;
   }
 
   /** Redis was asked for a job that will not be sent again. Returns whether it is there. */
@@ -103,8 +107,8 @@ class Loss {
   end(): RedeliveryResult {
     this.#relaid.end();
     const { remembered, redelivered, recognised } = this;
-    // One that was set aside shows nothing.
-    const isUnknown = this.#isOldestLost || !this.#isOldestKept;
+    // One that was set aside shows nothing, and one that was only recognised may have been there for long.
+    const isUnknown = this.#isOldestLost || !this.#isWitnessKept;
     const windowExceeded = this.#lostOlder || (this.#hasOlder && isUnknown);
     return { remembered, redelivered, recognised, windowExceeded };
   }

@@ -25,7 +25,9 @@ function frozen(
   const { ageMs = 0, ...rest } = fields;
   const at = systemClock.monotonicMs() - ageMs;
   return {
-    batches: batches.map((jobs, i) => ({ position: i + 1, jobs, bytes: 0, at })),
+    batches: batches.map((jobs, i) => ({
+      ...{ witness: jobs.at(-1)?.delivery, position: i + 1, jobs, bytes: 0, at },
+    })),
     jobs: batches.flat().length,
     hasOlder: false,
     lostOlder: false,
