@@ -27,17 +27,17 @@ export async function findPassed(
   }
   if (passed.length === 0) return none;
   // A duplicate is not laid down either, and has nothing to do with order.
-  const ids = passed.filter(isCallers).map(({ id }) => id);
-  const holders = ids.length > 0 ? await gateway.askHolders(ids, timeoutMs) : [];
-  const isAnothers = new Set(ids.filter((_, i) => holders[i] !== ''));
-  return new Set(passed.filter(({ id }) => !isAnothers.has(id)));
+  const callers = passed.filter(({ id, delivery }) => id !== delivery);
+  if (callers.length === 0) return new Set(passed);
+  const ids = callers.map(({ id }) => id);
+  const holders = await gateway.askHolders(ids, timeoutMs);
+  const duplicates = new Set(
+    callers.filter(({ delivery }, i) => holders[i] !== '' && holders[i] !== delivery),
+  );
+  return new Set(passed.filter((job) => !duplicates.has(job)));
 }
 
 /** What nobody sent, Redis cannot have refused. */
 function mayHaveBeenSent({ fate, lastAttemptAt }: JobRecord): boolean {
   return fate === 'unknown' || lastAttemptAt !== undefined;
-}
-
-function isCallers({ id, delivery }: JobRecord): boolean {
-  return id !== delivery;
 }

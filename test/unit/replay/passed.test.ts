@@ -8,14 +8,14 @@ let questions: string[] = [];
 
 /**
  * `seq+` was laid down, `seq-` was not, `seq?` Redis does not tell of; `'` is another epoch, `=` an id that another call holds,
- * `*` one that nobody holds, `~` was never sent.
+ * `*` one that nobody holds, `^` one that it holds itself, `~` was never sent.
  */
 function ask(jobs: string): Promise<string[]> {
   const told = jobs.split(' ').map((text) => {
-    const [, seq = '', bit = '', mark = ''] = /^(\d+)([-+?])(['=*~]?)$/.exec(text) ?? [];
+    const [, seq = '', bit = '', mark = ''] = /^(\d+)([-+?])(['=*^~]?)$/.exec(text) ?? [];
     const delivery = `${EPOCHS[mark === "'" ? 1 : 0]}-${seq}`;
     const verdict = bit === '+' ? ('kept' as const) : bit === '-' ? ('lost' as const) : undefined;
-    const id = { '=': `mine-${seq}`, '*': `free-${seq}` }[mark] ?? delivery;
+    const id = { '=': `mine-${seq}`, '*': `free-${seq}`, '^': `own-${seq}` }[mark] ?? delivery;
     const job = jobRecord({ id, delivery, ...(mark !== '~' && { lastAttemptAt: 1_700_000_000_000 }) });
     return { text, verdict, job };
   });
@@ -23,7 +23,8 @@ function ask(jobs: string): Promise<string[]> {
     ask: async () => told.map(({ verdict }) => verdict),
     askHolders: async (ids: readonly string[]) => {
       questions.push(ids.join(' '));
-      return ids.map((id) => (id.startsWith('mine') ? 'another' : ''));
+      const ownOf = (id: string) => told.find(({ job }) => job.id === id)?.job.delivery ?? '';
+      return ids.map((id) => ({ mine: 'another', own: ownOf(id) })[id.split('-')[0] as string] ?? '');
     },
   };
   return findPassed(
@@ -39,6 +40,7 @@ describe('one that was not laid down', () => {
     ['1- 2- 3+ 4-', ['1-', '2-']],
     ['1+ 2- 3+ 4-', ['2-']],
     ['1-* 2-= 3- 4+', ['1-*', '3-']],
+    ['1-^ 2+', ['1-^']],
   ])('has been passed by one behind it that was: %s', async (jobs, passed) => {
     expect(await ask(jobs)).toEqual(passed);
   });
