@@ -538,11 +538,7 @@ test.each([1, 10])(
 test('tells that more is lost than it remembers, although the oldest that it remembers is there: it was only recognised', async () => {
   await keepsEveryPromise({
     ...smallest,
-    options: {
-      ...{ deadlineMs: 200, attemptTimeoutMs: 80, backupDeadlineMs: 300, retry: { attempts: 0 } },
-      ...{ breaker: { failures: 1, probeAfterMs: 10, probeMaxMs: 1000 } },
-      ...{ replay: { batchSize: 1, leaseMs: 1000, pollMs: 500 }, lossWindow: { ms: 1000, jobs: 2 } },
-    },
+    options: { ...smallest.options, lossWindow: { ms: 1000, jobs: 2 } },
     actions: [
       { do: 'enqueue', by: 0, jobs: [{}] },
       { do: 'network', by: 0, verdicts: [{ kind: 'answered', afterMs: 81 }] },
