@@ -276,7 +276,8 @@ export class LossWindow {
     }
     if (from > 0) this.#hasOlder = true;
     const kept = from > 0 ? known.slice(from) : known;
-    if (heir === -1) this.#addUnwitnessed(kept.length > 0 ? kept : known.slice(-1), now);
+    // Also those that it has no room for: that they are missing has to be said.
+    if (heir === -1) this.#addUnwitnessed(known, now);
     if (kept.length === 0) return;
     this.#ring.push({ witness, position: this.#position, jobs: kept, bytes, at: now });
     this.#jobs += kept.length;

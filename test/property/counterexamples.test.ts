@@ -559,3 +559,31 @@ test('tells that more is lost than it remembers, although the oldest that it rem
     ],
   });
 });
+
+test('tells that more is lost than it remembers, although the rest of their batch was laid down again', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: {
+      ...smallest.options,
+      ...{ replay: { batchSize: 3, leaseMs: 1000, pollMs: 500 }, lossWindow: { ms: 5000, jobs: 1 } },
+    },
+    actions: [
+      { do: 'network', by: 0, verdicts: [{ kind: 'late', afterMs: 100, ends: 'answered' }] },
+      { do: 'enqueue', by: 0, jobs: [{ expiresInMs: 92 }] },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'wait', ms: 80 },
+      {
+        do: 'store',
+        by: 0,
+        verdicts: [
+          { kind: 'answered', afterMs: 1 },
+          { kind: 'unsure', afterMs: 10, tookEffect: false },
+        ],
+      },
+      { do: 'network', by: 0, verdicts: [] },
+      { do: 'wait', ms: 500 },
+      { do: 'rollback', inFlight: 'dies', strayMs: 0 },
+      { do: 'wait', ms: 0 },
+    ],
+  });
+});
