@@ -16,7 +16,7 @@ export function leaseInOrder({ batchSize }: { readonly batchSize: number }): num
 }
 
 interface LeaseTakerOptions {
-  /** Jobs of a lease at most, unless `ordered`. */
+  /** Jobs of a batch. */
   readonly batchSize: number;
   readonly leaseMs: number;
   /** The oldest jobs must be leased first, so that none is leased while somebody holds older ones. */
@@ -52,14 +52,14 @@ export class LeaseTaker {
   }
 
   /**
-   * Jobs that nobody else holds; undefined when there are none. In order `held` while somebody may hold older ones, at most as
-   * long as a lease can hold.
+   * Jobs that nobody else holds, for so many batches; undefined when there are none. In order `held` while somebody may hold
+   * older ones, at most as long as a lease can hold.
    */
-  async take(): Promise<TakenLease | 'held' | undefined> {
-    if (!this.#options.ordered) return this.#lease();
+  async take(batches: number): Promise<TakenLease | 'held' | undefined> {
+    if (!this.#options.ordered) return this.#lease(batches * this.#options.batchSize);
     if (!(await this.#isAlone(0))) return 'held';
     const strays = this.#strays;
-    const lease = await this.#lease();
+    const lease = await this.#lease(leaseInOrder(this.#options));
     // While this call was under way, another may have taken older jobs, and those may even be back by now.
     if (strays === this.#strays && (!this.#mayStray || (await this.#isAlone(lease?.jobs.length ?? 0))))
       return lease;
@@ -72,9 +72,8 @@ export class LeaseTaker {
     this.#strayLeaseSince = this.#clock.monotonicMs();
   }
 
-  async #lease(): Promise<TakenLease | undefined> {
-    const { batchSize, leaseMs, ordered } = this.#options;
-    const limit = ordered ? leaseInOrder(this.#options) : batchSize;
+  async #lease(limit: number): Promise<TakenLease | undefined> {
+    const { leaseMs } = this.#options;
     // Not from its answer on: by the store's clock it would end earlier.
     const since = this.#clock.monotonicMs();
     const leasing = this.#store.lease(this.#queue, limit, leaseMs);

@@ -5,6 +5,17 @@ const LONGEST_FAILURE_MS = 5000;
 /** The most that one pause gives to live traffic. */
 const LONGEST_YIELD_MS = 200;
 
+/** How many leases are worked off at once, and of how many batches each is. */
+export interface Breadth {
+  readonly lanes: number;
+  readonly batches: number;
+}
+
+export const narrow: Breadth = { lanes: 1, batches: 1 };
+const broad: Breadth = { lanes: 2, batches: 1 };
+/** Redis has as many batches at once as from live traffic; one lease for several spares a store on a disk most of its work. */
+const broadest: Breadth = { lanes: 4, batches: 4 };
+
 /**
  * How fast to replay. The batch doubles while Redis answers quickly and is halved when it is slow or fails (as TCP's slow start
  * and congestion avoidance do); while live jobs are under way, as much time is left to them as replay took.
@@ -26,6 +37,13 @@ export class Pacing {
   /** How many jobs the next batch may have. */
   get jobs(): number {
     return this.#jobs;
+  }
+
+  /** How broadly `remaining` jobs are worth to be replayed: only at full speed, and while each lane has something to do. */
+  breadth(remaining: number): Breadth {
+    if (this.#jobs < this.#maxJobs) return narrow;
+    const enoughFor = ({ lanes, batches }: Breadth) => remaining > lanes * batches * this.#maxJobs;
+    return enoughFor(broadest) ? broadest : enoughFor(broad) ? broad : narrow;
   }
 
   /** A replay begins: slowly again, and not larger than what failed last. */

@@ -7,7 +7,7 @@ import { RedisFailure, sortFailure } from '../policy/outage.js';
 import type { RedisGateway } from '../policy/redis-gateway.js';
 import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
 import { LeaseTaker, type TakenLease } from './lease-taker.js';
-import { Pacing } from './pacing.js';
+import { type Breadth, narrow, Pacing } from './pacing.js';
 import { findPassed } from './passed.js';
 import { PROGRESS_EVERY_MS, ProgressMeter } from './progress-meter.js';
 import { Refusals, type Refused } from './refusals.js';
@@ -88,7 +88,7 @@ export interface ReplayListener extends SettledListener {
  * 2. Set aside what may not be sent: expired (dropped), unknown or too old to be recognised (parked).
  * 3. Deliver the rest through recognition, as many at a time as the pacing allows.
  * 4. Acknowledge what is delivered, and only then count it. Release what an outage refused, at its old place.
- * 5. Yield to live traffic; go on until the backup is empty, or the breaker opens. A large backlog is worked off in two lanes.
+ * 5. Yield to live traffic; go on until the backup is empty, or the breaker opens. A large backlog is worked off in several lanes.
  *
  * Dying anywhere in this leaves the jobs in the store until the lease ends; whoever sends them again is recognised.
  */
@@ -104,7 +104,8 @@ export class Replayer {
   readonly #pacing: Pacing;
   readonly #meter = new ProgressMeter();
   #running: Promise<void> | undefined;
-  #secondLane: Promise<void> | undefined;
+  /** Beside the first. */
+  readonly #lanes = new Set<Promise<void>>();
   /** Those who wait for `replay()`. */
   readonly #callers = new Set<() => void>();
   /** Ends the present pause. */
@@ -300,7 +301,7 @@ export class Replayer {
 
   async #workOff(): Promise<void> {
     await this.#loop();
-    await this.#secondLane;
+    await Promise.all(this.#lanes);
   }
 
   async #loop(): Promise<void> {
@@ -315,22 +316,22 @@ export class Replayer {
       this.#isCalled = false;
       const startedAt = this.#clock.monotonicMs();
       try {
-        const lease = await this.#leases.take();
+        const lease = await this.#leases.take(this.#breadth.batches);
         if (lease === 'held') {
           await pause(this.#clock, HELD_LOOK_MS, { background: true });
           continue;
         }
-        if (!lease && !this.#secondLane) return;
+        if (!lease && this.#lanes.size === 0) return;
         if (!lease) {
-          // What it cannot deliver comes back.
-          await this.#secondLane;
+          // What they cannot deliver comes back.
+          await Promise.all(this.#lanes);
           continue;
         }
         if (!this.#hasStarted) {
           this.#hasStarted = true;
           this.#listener.onPhase('started', this.progress);
         }
-        if (this.#isWorthTwoLanes) this.#openSecondLane();
+        while (this.#lanes.size + 1 < this.#breadth.lanes) this.#openLane();
         await this.#replayLease(lease);
       } catch (error) {
         this.#storeFailed(error);
@@ -348,13 +349,14 @@ export class Replayer {
   }
 
   /**
-   * A large backlog is replayed in two lanes, so that one's jobs are leased and acknowledged while the other's are laid down:
-   * of a store on a disk, nearly twice as fast. Ends when that is not worth it any more, and at whatever goes wrong.
+   * A large backlog is replayed in several lanes, so that one's jobs are leased and acknowledged while another's are laid down,
+   * and a store on a disk flushes once for several lanes. A lane ends when it is not worth it any more, and at whatever goes
+   * wrong.
    */
   async #workBeside(): Promise<void> {
     try {
-      while (this.#isWanted && this.#isWorthTwoLanes) {
-        const lease = await this.#leases.take();
+      while (this.#isWanted && this.#lanes.size < this.#breadth.lanes) {
+        const lease = await this.#leases.take(this.#breadth.batches);
         if (!lease || lease === 'held') break;
         await this.#replayLease(lease);
         await new Promise(setImmediate);
@@ -364,16 +366,16 @@ export class Replayer {
     }
   }
 
-  #openSecondLane(): void {
-    this.#secondLane ??= this.#workBeside().finally(() => {
-      this.#secondLane = undefined;
+  #openLane(): void {
+    const lane = this.#workBeside().finally(() => {
+      this.#lanes.delete(lane);
     });
+    this.#lanes.add(lane);
   }
 
-  get #isWorthTwoLanes(): boolean {
-    const { ordered, batchSize } = this.#options;
-    if (ordered || this.#pacing.jobs < batchSize || this.#listener.isLiveBusy()) return false;
-    return this.#listener.remaining() > 2 * batchSize;
+  get #breadth(): Breadth {
+    if (this.#options.ordered || this.#listener.isLiveBusy()) return narrow;
+    return this.#pacing.breadth(this.#listener.remaining());
   }
 
   #storeFailed(error: unknown): void {

@@ -60,13 +60,26 @@ async function setUp(jobs: number, options: Partial<QueueOptions> = {}) {
   return { ...setting, store, isolation, ids: receipts.map(({ id }) => id) };
 }
 
-it('works a large backlog off in two lanes, each job once', async () => {
+it('works a backlog off in two lanes, each job once', async () => {
+  const { queue, store, isolation, ids, idsInRedis } = await setUp(800, {
+    replay: { batchSize: 64, auto: false },
+  });
+  isolation.dispose();
+  expect(await queue.replay()).toMatchObject({ replayed: 800, recognised: 0, remaining: 0 });
+  expect(store.mostHeld).toBe(2);
+  expect(store.leased.every((lease) => lease.length <= 64)).toBe(true);
+  expect(store.held.size).toBe(0);
+  expect((await idsInRedis()).sort()).toEqual([...ids].sort());
+});
+
+it('works a large backlog off in four lanes, with leases of several batches, each job once', async () => {
   const { queue, store, isolation, ids, idsInRedis } = await setUp(5000, {
     replay: { batchSize: 64, auto: false },
   });
   isolation.dispose();
   expect(await queue.replay()).toMatchObject({ replayed: 5000, recognised: 0, remaining: 0 });
-  expect(store.mostHeld).toBe(2);
+  expect(store.mostHeld).toBe(4);
+  expect(Math.max(...store.leased.map((lease) => lease.length))).toBe(4 * 64);
   expect(store.held.size).toBe(0);
   expect((await idsInRedis()).sort()).toEqual([...ids].sort());
 });
@@ -91,7 +104,7 @@ it('is not stopped by a lane whose store fails, and says so', async () => {
   isolation.dispose();
   await isUp();
   expect(errors.map(({ kind }) => kind)).toEqual(['backup']);
-  expect(store.mostHeld).toBe(2);
+  expect(store.mostHeld).toBe(4);
   expect((await idsInRedis()).sort()).toEqual([...ids].sort());
 });
 

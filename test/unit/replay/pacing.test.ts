@@ -37,6 +37,33 @@ describe('the batch', () => {
   });
 });
 
+describe('the breadth', () => {
+  const atFullSpeed = () => {
+    const pacing = make(64);
+    sizes(pacing, [1, 1]);
+    return pacing;
+  };
+
+  it('grows with what is left to replay', () => {
+    const breadths = [1, 128, 129, 1024, 1025, 1_000_000].map((left) => atFullSpeed().breadth(left));
+    const [one, two, four] = [
+      { lanes: 1, batches: 1 },
+      { lanes: 2, batches: 1 },
+      { lanes: 4, batches: 4 },
+    ];
+    expect(breadths).toEqual([one, one, two, two, four, four]);
+  });
+
+  it('is narrow until the batches are as large as they may be, and again after a failure', () => {
+    const pacing = make(64);
+    expect(pacing.breadth(1_000_000)).toEqual({ lanes: 1, batches: 1 });
+    sizes(pacing, [1, 1]);
+    expect(pacing.breadth(1_000_000)).toEqual({ lanes: 4, batches: 4 });
+    pacing.failed();
+    expect(pacing.breadth(1_000_000)).toEqual({ lanes: 1, batches: 1 });
+  });
+});
+
 describe('the next replay', () => {
   it('begins small again, and without the pauses of the last', () => {
     const pacing = make();
