@@ -10,6 +10,7 @@ import type { RedisConnection } from '../redis/redis-connection.js';
 import type { DeliveryContext, Transport } from '../transport/transport.js';
 import { writeCanary } from './canary.js';
 import { type FailureKind, type RedisFailure, sortFailure } from './outage.js';
+import { ShortWait } from './short-wait.js';
 import { Timeouts } from './timeouts.js';
 import { noAnswerWithin, within } from './within.js';
 
@@ -44,6 +45,7 @@ export class RedisGateway {
   readonly #generatedMs: number;
   readonly #notes: EpochNotes;
   readonly #timeouts: Timeouts;
+  readonly #wait = new ShortWait();
   readonly #window: LossWindow | undefined;
   /** Of answers to jobs that a store had. */
   readonly #heirs = new WeakMap<Delivery, Heir>();
@@ -123,6 +125,7 @@ export class RedisGateway {
       };
       const timeout = this.#timeouts.start(startedAt, timeoutMs, () => fail(noAnswerWithin(timeoutMs)));
       const answered = (answer: Delivery) => {
+        this.#wait.end();
         if (!isAnswerTo(jobs, answer)) return refused(new TransportAnswerError(this.#transport.name));
         const isStraight = cuts === this.#cuts;
         const delivery = isStraight ? answer : withDoubts(answer);
@@ -160,6 +163,8 @@ export class RedisGateway {
       };
       try {
         this.#transport.deliver(this.connection, jobs, context).then(answered, refused);
+        // Not with several: what comes together while the process sleeps is sent together.
+        if (jobs.length === 1) this.#wait.begin(this.#sight.latencyMs);
       } catch (error) {
         refused(error);
       }
