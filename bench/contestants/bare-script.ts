@@ -77,7 +77,7 @@ function contextOf(queue: string): DeliveryContext {
       for (const epoch of epochs) noted.add(epoch);
     },
   };
-  return { queue, callerMs: 86_400_000, witness: undefined, notes };
+  return { queue, now: Date.now(), callerMs: 86_400_000, witness: undefined, notes };
 }
 
 /** As the library's own view of an ioredis client sends, without the rest of it. */

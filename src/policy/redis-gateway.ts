@@ -112,6 +112,7 @@ export class RedisGateway {
     const witness = this.#window?.witness(startedAt);
     const context: DeliveryContext = {
       queue: this.#queue,
+      now: this.#clock.now(),
       callerMs: this.#callerMs,
       witness: witness?.delivery,
       notes: this.#notes,

@@ -25,6 +25,8 @@ export interface TransportCapabilities {
 /** What a delivery is made with. */
 export interface DeliveryContext {
   readonly queue: string;
+  /** The time, by the queue's clock; epoch ms. */
+  readonly now: number;
   /** How long a caller's id stays marked, ms. */
   readonly callerMs: number;
   /** The delivery id that Redis should still know, read before anything is written. */

@@ -57,7 +57,7 @@ function deliver(jobs: readonly JobRecord[], context: Context = {}): Promise<Del
   const { through = connection, callerMs = 60_000, witness } = context;
   const notes = new EpochNotes(systemClock);
   if (isNoted) notes.noted(jobs.map((job) => parseDeliveryId(job.delivery).epoch));
-  return transport.deliver(through, jobs, { queue: QUEUE, callerMs, witness, notes });
+  return transport.deliver(through, jobs, { queue: QUEUE, now: 0, callerMs, witness, notes });
 }
 
 /** Each job's outcome in a word; a refusal as its kind. */

@@ -164,7 +164,7 @@ async function told(side: Side, queue: string, steps: readonly Step[]): Promise<
       case 'deliver': {
         const notes = new EpochNotes(systemClock);
         if (step.isNoted) notes.noted(epochs);
-        const context = { queue, callerMs: 60_000, witness: idOf(step.witness), notes };
+        const context = { queue, now: 0, callerMs: 60_000, witness: idOf(step.witness), notes };
         const delivery = transport.deliver(
           side.connection,
           step.jobs.map((plan) => record(queue, plan)),
