@@ -4,18 +4,25 @@ import type { Argument, RedisConnection } from '../redis/redis-connection.js';
 import { parseDeliveryId } from './delivery-id.js';
 import type { EpochNotes } from './epoch-notes.js';
 import type { QueueKeys } from './queue-keys.js';
-import type { RecognitionScripts } from './recognition-script.js';
+import { IS_THERE, type RecognitionScripts } from './recognition-script.js';
 import { runScript, scriptCommand, sendScript } from './script.js';
 
 /** How a transport writes its jobs' own arguments for the scripts it made with `recognitionScripts()`. */
 export interface Layout {
   /** The transport's key: KEYS[1]. */
   readonly key: string;
+  /** Other keys that every job may need: the last of KEYS, in this order. @default none */
+  readonly sharedKeys?: readonly string[] | undefined;
+  /** A key of the job's own. Absent: jobs have none. */
+  keyOf?(job: JobRecord): string;
   readonly scripts: RecognitionScripts;
   /** Whether the job needs the full form for another reason than a caller's id. */
   isFull(job: JobRecord): boolean;
-  /** Appends the job's own arguments: as many as the script was told for this form. */
-  write(args: Argument[], job: JobRecord, full: boolean): void;
+  /**
+   * Appends the job's own arguments: as many as the script was told for this form. The job's own key, if it has one, is
+   * `KEYS[#KEYS - keyFromEnd]`: how many come before it differs from script to script.
+   */
+  write(args: Argument[], job: JobRecord, full: boolean, keyFromEnd: number): void;
 }
 
 /**
@@ -93,9 +100,13 @@ function usualCommand(
   if (!notes?.isFresh(epoch)) return undefined;
   const prefix = first.slice(0, dash + 1);
   if (witness !== undefined && !witness.startsWith(prefix)) return undefined;
-  const command = scriptCommand(layout.scripts.usual, 2);
+  const more = moreKeys(layout, jobs);
+  const command = scriptCommand(layout.scripts.usual, 2 + (more?.length ?? 0));
   const witnessSeq = (witness ?? first).slice(prefix.length);
-  command.push(layout.key, keys.seen(epoch), echo, witnessSeq, prefix);
+  command.push(layout.key, keys.seen(epoch));
+  if (more !== undefined) command.push(...more);
+  command.push(echo, witnessSeq, prefix);
+  let keyFromEnd = more?.length ?? 0;
   let countAt = -1;
   let count = 0;
   let nextSeq = -1;
@@ -115,7 +126,8 @@ function usualCommand(
     }
     count += 1;
     nextSeq = seq + 1;
-    layout.write(command, job, false);
+    keyFromEnd -= 1;
+    layout.write(command, job, false, keyFromEnd);
   }
   command[countAt] = String(count);
   return command;
@@ -140,8 +152,10 @@ async function recogniseAny(
     return place;
   };
 
+  const more = moreKeys(layout, jobs);
   const runs: Argument[] = [];
   const markers: string[] = [];
+  let keyFromEnd = more?.length ?? 0;
   let countAt = -1;
   let count = 0;
   let runEpoch = '';
@@ -163,7 +177,8 @@ async function recogniseAny(
     }
     count += 1;
     nextSeq = seq + 1;
-    layout.write(runs, job, full);
+    keyFromEnd -= 1;
+    layout.write(runs, job, full, keyFromEnd);
     if (full) runs.push(callers ? job.id : '');
     if (callers) markers.push(keys.marker(job.id));
   }
@@ -175,7 +190,7 @@ async function recogniseAny(
   const reply = await runScript(
     connection,
     layout.scripts.general,
-    [layout.key, keys.epochs, ...epochs.map(keys.seen), ...markers],
+    [layout.key, keys.epochs, ...epochs.map(keys.seen), ...markers, ...(more ?? [])],
     [
       echo,
       String(epochs.length),
@@ -191,6 +206,14 @@ async function recogniseAny(
   // An epoch whose note was refused has laid nothing down.
   if (!isNoted && delivery.outcomes.some((outcome) => typeof outcome === 'string')) notes?.noted(epochs);
   return delivery;
+}
+
+/** The jobs' own keys, in their order, then those that they share: the end of KEYS in both scripts. */
+function moreKeys(layout: Layout, jobs: readonly JobRecord[]): readonly string[] | undefined {
+  if (layout.keyOf === undefined) return layout.sharedKeys;
+  const keys: string[] = [];
+  for (const job of jobs) keys.push(layout.keyOf(job));
+  return layout.sharedKeys === undefined ? keys : [...keys, ...layout.sharedKeys];
 }
 
 /**
@@ -214,9 +237,13 @@ function readReply(reply: unknown, echo: string, jobs: number, hasWitness: boole
     if (letter === 'l') outcomes[i] = 'delivered';
     else if (letter === 'r') outcomes[i] = 'recognised';
     else if (letter === 'd') outcomes[i] = 'duplicate';
-    else outcomes[i] = { rejected: new RefusedByScript(String(reply[refusal++])) };
+    else outcomes[i] = refusedFor(String(reply[refusal++]));
   }
   return { outcomes, witness: hasWitness ? verdictOf(String(reply[1])) : undefined };
+}
+
+function refusedFor(text: string): DeliveryOutcome {
+  return text === IS_THERE ? 'duplicate' : { rejected: new RefusedByScript(text) };
 }
 
 /** Of the witness's bit, as far as the server told it. */

@@ -1,11 +1,15 @@
 import { makeScript, type Script } from './script.js';
 
+/** What `lay` returns as its error when a job of this id is there already, of which recognition knows nothing. */
+export const IS_THERE = 'RSQ_IS_THERE';
+
 /**
  * The two scripts that a transport delivers with: each lays every job down and sets its bit, or recognises it.
  *
  * `lay` is Lua source that defines `local function lay(at, id, enqueuedAt, full)`: it writes one job whose own arguments
  * start at `ARGV[at]`, returns nothing or an error table, never raises, and leaves nothing behind when it returns an error.
- * A job has `plain` arguments of its own, or `full` in a full run.
+ * A job has `plain` arguments of its own, or `full` in a full run. An error of {@link IS_THERE} makes the job a duplicate: as
+ * with every other, its bit and its marker are taken back.
  *
  * Why they are as they are:
  * - The witness is read before anything is written: afterwards this batch's own bits would hide a hole.
@@ -28,7 +32,7 @@ export function recognitionScripts(lay: string, plain: number, full: number): Re
 }
 
 /**
- * KEYS: 1 the transport's key, 2 the epoch's bitmap.
+ * KEYS: 1 the transport's key, 2 the epoch's bitmap, then what the layout has of its own (`Layout`).
  *
  * ARGV: 1 the batch's id, 2 the witness's seq (any, if none is asked for), 3 the epoch and a dash, then runs. A run is jobs
  * whose seq follow each other: count, first seq, enqueuedAt; then each job's arguments.
@@ -96,7 +100,8 @@ return reply
 }
 
 /**
- * KEYS: 1 the transport's key, 2 the epochs, then the epochs' bitmaps, then the markers of the full jobs in their order.
+ * KEYS: 1 the transport's key, 2 the epochs, then the epochs' bitmaps, then the markers of the full jobs in their order, then
+ * what the layout has of its own.
  *
  * ARGV: 1 the batch's id, 2 how many epochs, 3 the witness's epoch (its place, 0 = none), 4 the witness's seq, 5 the
  * marker's window in ms, 6 `1` to note the epochs' use, then the epochs' names, then runs. A run is jobs whose seq follow
