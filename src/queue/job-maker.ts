@@ -70,8 +70,15 @@ export class JobMaker {
       transport: this.#transport.name,
       ...extras,
     };
-    this.#transport.check(job, options?.transport);
-    return job;
+    this.#transport.check(job, options?.transport, payload);
+    return options?.transport === undefined ? job : this.#withExpiry(job, options.transport);
+  }
+
+  /** Of its own expiry and the transport's the earlier one holds. */
+  #withExpiry(job: JobRecord, transportOptions: unknown): JobRecord {
+    const expiresAt = this.#transport.expiresAt?.(job, transportOptions);
+    if (expiresAt === undefined || expiresAt >= (job.expiresAt ?? Number.POSITIVE_INFINITY)) return job;
+    return { ...job, expiresAt };
   }
 
   #checkName(name: unknown): void {

@@ -254,7 +254,7 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
     lossWindow: resolveLossWindow(options.lossWindow, transport),
     backup: resolveBackup(options.backup),
     clock: resolveClock(options.clock),
-    connection: resolveConnection(options.redis),
+    connection: resolveConnection(options.redis, transport),
   };
 }
 
@@ -269,9 +269,13 @@ function checkKnown(name: string): void {
   }
 }
 
-function resolveConnection(redis: unknown): RedisConnection {
-  const connection =
-    typeof redis === 'function' ? new FactoryConnection(redis as ClientFactory) : recogniseClient(redis);
+function resolveConnection(redis: unknown, transport: Transport): RedisConnection {
+  const check = (client: unknown) => transport.checkClient?.(client);
+  if (typeof redis === 'function') return new FactoryConnection(redis as ClientFactory, check);
+  // Before it is recognised: of a client that no transport can use, this one may know what to do about it.
+  check(redis);
+  const connection = recogniseClient(redis);
+  if (connection && connection.client !== redis) check(connection.client);
   if (connection) return connection;
   throw new TypeError(
     `Option "redis" must be an ioredis or node-redis (5 or 6) client, a RedisConnection, or a function that makes one, got ${describe(redis)}.`,

@@ -16,6 +16,7 @@ const MAX_CALLS = 3;
  */
 export class FactoryConnection implements RedisConnection {
   readonly #factory: ClientFactory;
+  readonly #check: (client: unknown) => void;
   readonly #listeners = new Set<ConnectionHints>();
   #current: RedisConnection | undefined;
   #unlisten: (() => void) | undefined;
@@ -28,8 +29,10 @@ export class FactoryConnection implements RedisConnection {
   #currentOf = 0;
   #destroyed = false;
 
-  constructor(factory: ClientFactory, patienceMs = PATIENCE_MS) {
+  /** `check` throws for a client that must not be used, saying why. */
+  constructor(factory: ClientFactory, check: (client: unknown) => void = () => {}, patienceMs = PATIENCE_MS) {
     this.#factory = factory;
+    this.#check = check;
     this.#patienceMs = patienceMs;
   }
 
@@ -70,10 +73,7 @@ export class FactoryConnection implements RedisConnection {
     try {
       // Whoever made the queue has its listeners on by then.
       await undefined;
-      const next = adoptClient(await this.#factory());
-      if (!next)
-        throw new TypeError('The factory given as `redis` returned no ioredis or node-redis client.');
-      this.#changeOver(next, call);
+      this.#changeOver(this.#adopt(await this.#factory()), call);
     } catch (error) {
       const why = error instanceof Error ? error.message : `it threw a ${typeof error}`;
       const failure = new Error(`The function given as \`redis\` failed: ${scrub(why)}`);
@@ -82,6 +82,19 @@ export class FactoryConnection implements RedisConnection {
     } finally {
       this.#calls -= 1;
     }
+  }
+
+  #adopt(client: unknown): RedisConnection {
+    const next = adoptClient(client);
+    try {
+      this.#check(next?.client ?? client);
+    } catch (error) {
+      // Nobody else would end it.
+      if (next) end(next);
+      throw error;
+    }
+    if (next) return next;
+    throw new TypeError('The factory given as `redis` returned no ioredis or node-redis client.');
   }
 
   get #isWaiting(): boolean {
@@ -99,8 +112,7 @@ export class FactoryConnection implements RedisConnection {
     // A factory may hand out the same client again; its connection object is new all the same.
     if (next.client === this.#current?.client) return;
     if (this.#destroyed || call < this.#currentOf) {
-      silence(next);
-      next.destroy();
+      end(next);
       return;
     }
     this.#currentOf = call;
@@ -123,12 +135,12 @@ export class FactoryConnection implements RedisConnection {
     if (!old) return;
     this.#current = undefined;
     this.#unlisten?.();
-    silence(old);
-    old.destroy();
+    end(old);
   }
 }
 
-/** A client that is being ended may still emit `error`; without a listener that would end the process. */
-function silence(connection: RedisConnection): void {
+function end(connection: RedisConnection): void {
+  // It may still emit `error`; without a listener that would end the process.
   connection.listen({ up() {}, down() {}, error() {} });
+  connection.destroy();
 }

@@ -46,10 +46,22 @@ export interface Transport<Options = unknown> {
   readonly name: string;
   readonly capabilities: TransportCapabilities;
   /**
-   * Throws `OPTION_UNSUPPORTED` for options it cannot honour and `ID_INVALID` for an id it cannot carry. Called before the
-   * job goes anywhere.
+   * Throws `OPTION_UNSUPPORTED` for options it cannot honour, `ID_INVALID` for an id and `PAYLOAD_INVALID` for a payload it cannot
+   * carry. `payload` is what the caller gave: some of what JSON cannot hold is gone from `job.payload`. Called before the job
+   * goes anywhere.
    */
-  check(job: JobRecord, options: Options | undefined): void;
+  check(job: JobRecord, options: Options | undefined, payload: unknown): void;
+  /**
+   * When the job expires by the transport's own options, epoch ms: dropped, and reported, if it still waits then. Absent: they
+   * say nothing of it.
+   */
+  expiresAt?(job: JobRecord, options: Options | undefined): number | undefined;
+  /**
+   * Throws a `TypeError` that says what to do when jobs that go through `client` would not get where they are looked for. Called
+   * when the queue is made, so that its constructor throws. A client that a factory makes is not there by then: it is looked at
+   * as soon as it is, refused in an `error` event of the kind `configuration`, and ended before anything goes through it.
+   */
+  checkClient?(client: unknown): void;
   /**
    * Lays `jobs` down. Resolves with each job's outcome; rejects when the batch as a whole has no answer (then each job's fate
    * is what the error says). Never retries and has no deadline: both are the queue's.

@@ -8,7 +8,11 @@ const PATIENCE_MS = 30;
 /** Clients that never connect; each call of the factory is answered by hand. */
 function open() {
   const gives: ((client: unknown) => void)[] = [];
-  const connection = new FactoryConnection(() => new Promise((resolve) => gives.push(resolve)), PATIENCE_MS);
+  const connection = new FactoryConnection(
+    () => new Promise((resolve) => gives.push(resolve)),
+    undefined,
+    PATIENCE_MS,
+  );
   onTestFinished(() => connection.destroy());
   const settle = () => new Promise(setImmediate);
   return {
