@@ -1,9 +1,8 @@
+import { payloadPath } from './payload-path.js';
 import type { SchemaIssue, SchemaResult, StandardSchema } from './standard-schema.js';
 
 /** So many places are named in an error. */
 const MAX_PATHS = 5;
-/** A key that looks like a name is one; others, an address say, may be data and are not told. */
-const nameLike = /^[A-Za-z_$][\w$-]{0,40}$/;
 
 /**
  * The schemas of a queue's payloads. A schema describes the JSON that is laid down: it sees what consumers will see, so what
@@ -54,9 +53,5 @@ function problemOf(schema: StandardSchema['~standard'], value: unknown): string 
 }
 
 function pathOf({ path = [] }: SchemaIssue): string {
-  const keys = path.map((step) => (typeof step === 'object' ? step.key : step));
-  return keys.reduce<string>((text, key) => {
-    if (typeof key === 'number') return `${text}[${key}]`;
-    return typeof key === 'string' && nameLike.test(key) ? `${text}.${key}` : `${text}[…]`;
-  }, 'payload');
+  return payloadPath(path.map((step) => (typeof step === 'object' ? step.key : step)));
 }
