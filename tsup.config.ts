@@ -2,7 +2,11 @@ import { defineConfig } from 'tsup';
 
 // One entry a public subpath: test/package holds this list, `exports` and the folders together.
 export default defineConfig({
-  entry: { index: 'src/index.ts', 'backup/lmdb': 'src/backup/lmdb.ts' },
+  entry: {
+    index: 'src/index.ts',
+    'backup/lmdb': 'src/backup/lmdb.ts',
+    'transport/rq': 'src/transport/rq.ts',
+  },
   format: ['esm', 'cjs'],
   target: 'node20',
   dts: true,

@@ -71,12 +71,12 @@ export class JobMaker {
       ...extras,
     };
     this.#transport.check(job, options?.transport, payload);
-    return options?.transport === undefined ? job : this.#withExpiry(job, options.transport);
+    return job.transportOptions === undefined ? job : this.#withExpiry(job);
   }
 
   /** Of its own expiry and the transport's the earlier one holds. */
-  #withExpiry(job: JobRecord, transportOptions: unknown): JobRecord {
-    const expiresAt = this.#transport.expiresAt?.(job, transportOptions);
+  #withExpiry(job: JobRecord): JobRecord {
+    const expiresAt = this.#transport.expiresAt?.(job);
     if (expiresAt === undefined || expiresAt >= (job.expiresAt ?? Number.POSITIVE_INFINITY)) return job;
     return { ...job, expiresAt };
   }

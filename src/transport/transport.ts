@@ -52,10 +52,10 @@ export interface Transport<Options = unknown> {
    */
   check(job: JobRecord, options: Options | undefined, payload: unknown): void;
   /**
-   * When the job expires by the transport's own options, epoch ms: dropped, and reported, if it still waits then. Absent: they
-   * say nothing of it.
+   * When a job with `transportOptions` expires by them, epoch ms: dropped, and reported, if it still waits then. Absent: they say
+   * nothing of it.
    */
-  expiresAt?(job: JobRecord, options: Options | undefined): number | undefined;
+  expiresAt?(job: JobRecord): number | undefined;
   /**
    * Throws a `TypeError` that says what to do when jobs that go through `client` would not get where they are looked for. Called
    * when the queue is made, so that its constructor throws. A client that a factory makes is not there by then: it is looked at
