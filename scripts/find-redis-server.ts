@@ -1,25 +1,15 @@
 import { execFile } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, isAbsolute, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { aptInstall, firstLine, mayUseApt } from './apt.js';
+import { withInstallLock } from './install-lock.js';
+import { isExecutable, onPath } from './on-path.js';
 
 const run = promisify(execFile);
 
 const SERVERS = ['redis-server', 'valkey-server'];
 const HOW_TO_INSTALL =
   'install Redis (Debian/Ubuntu: apt-get install redis-server; macOS: brew install redis) or set REDIS_SERVER to the path of a redis-server or valkey-server';
-const LOCK_WAIT_MS = 300_000;
 
 let found: Promise<string> | undefined;
 
@@ -41,34 +31,18 @@ async function locateOrInstall(): Promise<string> {
       throw new Error(`REDIS_SERVER is ${JSON.stringify(named)}, which is not an executable file`);
     return path;
   }
-  return locate() ?? (await withInstallLock(async () => locate() ?? (await install())));
+  return (
+    locate() ?? (await withInstallLock('redis', HOW_TO_INSTALL, async () => locate() ?? (await install())))
+  );
 }
 
 function locate(): string | undefined {
   return SERVERS.map(onPath).find((path) => path !== undefined);
 }
 
-function onPath(name: string): string | undefined {
-  if (isAbsolute(name) || name.includes('/')) return isExecutable(name) ? name : undefined;
-  return (process.env.PATH ?? '')
-    .split(delimiter)
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, name))
-    .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
 async function install(): Promise<string> {
   try {
-    if (process.platform === 'linux' && process.getuid?.() === 0 && onPath('apt-get')) await installWithApt();
+    if (mayUseApt()) await installWithApt();
     else if (process.platform === 'darwin' && onPath('brew')) await installWithHomebrew();
     else throw new Error('no package manager may be used here');
   } catch (error) {
@@ -82,23 +56,7 @@ async function install(): Promise<string> {
 
 async function installWithApt(): Promise<void> {
   process.stderr.write('No redis-server found: installing it with apt-get\n');
-  // RUNLEVEL=1 makes invoke-rc.d leave the new service alone where there is no systemd.
-  const options = {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
-    maxBuffer: 64 * 1024 * 1024,
-  };
-  const waitForLock = ['-o', 'DPkg::Lock::Timeout=120'];
-  // A stale mirror in the lists is no reason to give up: the install may still find its package.
-  const update = await run('apt-get', [...waitForLock, 'update'], options).catch((error: unknown) => error);
-  try {
-    await run(
-      'apt-get',
-      [...waitForLock, 'install', '-y', '--no-install-recommends', 'redis-server'],
-      options,
-    );
-  } catch (error) {
-    throw update instanceof Error ? update : error;
-  }
+  await aptInstall('redis-server');
   await stopInstalledService();
 }
 
@@ -113,54 +71,4 @@ async function stopInstalledService(): Promise<void> {
 async function installWithHomebrew(): Promise<void> {
   process.stderr.write('No redis-server found: installing it with Homebrew\n');
   await run('brew', ['install', 'redis'], { maxBuffer: 64 * 1024 * 1024 });
-}
-
-function firstLine(error: unknown): string {
-  const { stderr, message } = error as { stderr?: string; message: string };
-  return (stderr?.trim() || message).split('\n', 1)[0] ?? '';
-}
-
-/** A folder is the lock: making one is atomic, and the pid inside tells a lock in use from one left by a killed process. */
-async function withInstallLock<T>(work: () => Promise<T>): Promise<T> {
-  const lock = join(tmpdir(), `resilient-queue-install-redis-${process.getuid?.() ?? 0}.lock`);
-  const giveUpAt = Date.now() + LOCK_WAIT_MS;
-  while (!tryLock(lock)) {
-    if (Date.now() > giveUpAt)
-      throw new Error(`Waited 5 minutes for another process to install Redis (${lock}): ${HOW_TO_INSTALL}.`);
-    if (isAbandoned(lock)) rmSync(lock, { recursive: true, force: true });
-    else await sleep(100);
-  }
-  try {
-    return await work();
-  } finally {
-    rmSync(lock, { recursive: true, force: true });
-  }
-}
-
-function tryLock(lock: string): boolean {
-  try {
-    mkdirSync(lock);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-  writeFileSync(join(lock, 'pid'), String(process.pid));
-  return true;
-}
-
-function isAbandoned(lock: string): boolean {
-  try {
-    const pid = Number(readFileSync(join(lock, 'pid'), 'utf8'));
-    if (pid > 0) {
-      process.kill(pid, 0);
-      return false;
-    }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ESRCH') return true;
-    if (code !== 'ENOENT') return false;
-  }
-  // No pid yet: its owner is between making the folder and writing the file, unless it died just there.
-  const made = statSync(lock, { throwIfNoEntry: false });
-  return made !== undefined && Date.now() - made.mtimeMs > 5_000;
 }
