@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { pythonProblem } from '../../../../src/transport/rq/python-value.js';
+
+const problemOf = (given: unknown) => pythonProblem(JSON.parse(JSON.stringify(given)), given, 'payload');
+
+describe('what Python gets as it was given', () => {
+  it.each<[string, unknown]>([
+    ['nothing', [null, undefined]],
+    ['booleans and text', [true, false, '', 'ž 😀', '\u0000']],
+    ['whole numbers that JSON holds', [0, -1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]],
+    ['floats', [0.1, 5e-324, Number.MAX_VALUE, -1e21]],
+    ['a date, as text', [new Date(0)]],
+    ['what toJSON() makes of it', [{ n: Number.NaN, toJSON: () => ({ n: null }) }]],
+    ['500 levels', nested(499)],
+  ])('%s', (_, given) => {
+    expect(problemOf(given)).toBeUndefined();
+  });
+});
+
+describe('what Python would get otherwise, by its place', () => {
+  it.each<[string, unknown, string]>([
+    ['NaN', [1, Number.NaN], 'payload[1] is nothing that JSON can hold'],
+    ['an infinite number', { a: [Number.NEGATIVE_INFINITY] }, 'payload.a[0] is nothing that JSON can hold'],
+    ['a wrapped NaN', [Object(Number.NaN)], 'payload[0] is nothing'],
+    ['a function', [() => 1], 'payload[0] is nothing'],
+    ['a symbol', [Symbol('secret')], 'payload[0] is nothing'],
+    ['an invalid date', { kwargs: { at: new Date(Number.NaN) } }, 'payload.kwargs.at is nothing'],
+    ['a whole number that has lost digits', [[2 ** 53]], 'payload[0][0] is a whole number beyond'],
+    ['another', { kwargs: { id: -(2 ** 60) } }, 'payload.kwargs.id is a whole number beyond'],
+    ['the last of them', [1e21 - 2 ** 17], 'payload[0] is a whole number beyond'],
+    ['half a character', ['ok', '\ud800'], 'payload[1] is no valid Unicode'],
+    ['a key that is half a character', [{ '\udc00': 1 }], 'payload[0] has a key that is no valid Unicode'],
+    ['a place whose name is data', [{ 'a@example.org': Number.NaN }], 'payload[0][…] is nothing'],
+    ['501 levels', nested(500), 'payload[0][0][0][0][0][0][0][0][0][0] is more than 500 levels deep'],
+  ])('%s', (_, given, expected) => {
+    expect(problemOf(given)).toMatch(
+      expected.endsWith('deep') ? expected : new RegExp(`^${escaped(expected)}`),
+    );
+  });
+
+  it('a number beyond all that JSON text may hold', () => {
+    expect(pythonProblem(JSON.parse('[1e400]'), undefined, 'payload')).toBe(
+      'payload[0] is not a finite number',
+    );
+  });
+
+  it('without the value', () => {
+    expect(problemOf([2 ** 53 + 2])).not.toContain('9007199254740994');
+  });
+});
+
+function nested(levels: number): unknown {
+  let value: unknown = [];
+  for (let level = 0; level < levels; level++) value = [value];
+  return value;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[[\]().]/g, '\\$&');
+}
