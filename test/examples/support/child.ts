@@ -4,7 +4,7 @@ import { waitFor } from '../../support/wait-for.js';
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** A TypeScript file run as its users run it, in one process, so that a signal to its pid reaches it. */
+/** A program's file, TypeScript if nothing else is said, run as its users run it, in one process, so that a signal to its pid reaches it. */
 export class Child {
   /** Everything it printed. */
   output = '';
@@ -13,9 +13,18 @@ export class Child {
   readonly #process: ChildProcess;
   #hasEnded = false;
 
-  constructor(file: string, options: { readonly env?: NodeJS.ProcessEnv; readonly args?: string[] } = {}) {
+  constructor(
+    file: string,
+    options: {
+      readonly env?: NodeJS.ProcessEnv;
+      readonly args?: string[];
+      /** What runs the file. @default node with tsx */
+      readonly program?: readonly string[];
+    } = {},
+  ) {
+    const [command = '', ...before] = options.program ?? [process.execPath, '--import', 'tsx'];
     const { NO_COLOR, FORCE_COLOR, ...env } = process.env;
-    this.#process = spawn(process.execPath, ['--import', 'tsx', file, ...(options.args ?? [])], {
+    this.#process = spawn(command, [...before, file, ...(options.args ?? [])], {
       cwd: root,
       env: { ...env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findPython } from '../../../scripts/find-python.js';
@@ -9,7 +9,7 @@ import type { RqSerializer } from '../../../src/transport/rq.js';
 import { waitFor } from '../wait-for.js';
 
 const run = promisify(execFile);
-const functions = fileURLToPath(new URL('./jobs.py', import.meta.url));
+const ownFunctions = fileURLToPath(new URL('./jobs.py', import.meta.url));
 
 /** A worker that runs until it is stopped. */
 export interface RqWorker extends AsyncDisposable {
@@ -26,7 +26,7 @@ export interface WorkerOptions {
 }
 
 /**
- * Where RQ's workers work: a temporary folder with the functions of `jobs.py`, real `rq worker` processes for a server's queues,
+ * Where RQ's workers work: a temporary folder with a module of functions, real `rq worker` processes for a server's queues,
  * and Python to look at what they see.
  */
 export class RqSite {
@@ -35,15 +35,19 @@ export class RqSite {
   readonly #url: string;
   readonly #serializer: RqSerializer;
 
-  private constructor(python: string, port: number, serializer: RqSerializer) {
+  private constructor(python: string, port: number, serializer: RqSerializer, functions: string) {
     this.#python = python;
     this.#url = `redis://127.0.0.1:${port}`;
     this.#serializer = serializer;
-    copyFileSync(functions, join(this.directory, 'jobs.py'));
+    copyFileSync(functions, join(this.directory, basename(functions)));
   }
 
-  static async open(server: { readonly port: number }, serializer: RqSerializer = 'json'): Promise<RqSite> {
-    return new RqSite(await findPython('rq'), server.port, serializer);
+  static async open(
+    server: { readonly port: number },
+    serializer: RqSerializer = 'json',
+    functions = ownFunctions,
+  ): Promise<RqSite> {
+    return new RqSite(await findPython('rq'), server.port, serializer, functions);
   }
 
   /** Lets a worker run all jobs that wait in `queue`; resolves with what it printed. */
