@@ -7,13 +7,23 @@ const run = promisify(execFile);
 /** Where apt-get puts it, which another Python on the PATH may hide. */
 const SYSTEM_PYTHON = '/usr/bin/python3';
 
+const found = new Map<string, Promise<string>>();
+
 /**
  * Resolves with a Python that has `modules`: the one `PYTHON` names, else the one on the PATH, else the system's, for which it
- * installs them with apt-get where it may (root on Debian or Ubuntu). Rejects with one line saying what to install.
+ * installs them with apt-get where it may (root on Debian or Ubuntu). Rejects with one line saying what to install. Looked up
+ * once a process; of several processes only one installs.
  */
-export async function findPython(...modules: readonly string[]): Promise<string> {
-  const found = await pythonWith(modules);
-  if (found !== undefined) return found;
+export function findPython(...modules: readonly string[]): Promise<string> {
+  const key = modules.join();
+  const python = found.get(key) ?? locateOrInstall(modules);
+  found.set(key, python);
+  return python;
+}
+
+async function locateOrInstall(modules: readonly string[]): Promise<string> {
+  const python = await pythonWith(modules);
+  if (python !== undefined) return python;
   return withInstallLock('python', howToInstall(modules), async () => {
     return (await pythonWith(modules)) ?? (await install(modules));
   });
@@ -42,10 +52,10 @@ async function install(modules: readonly string[]): Promise<string> {
   } catch (error) {
     throw new Error(`${missing} (${firstLine(error)}): ${howToInstall(modules)}.`, { cause: error });
   }
-  const found = await pythonWith(modules);
-  if (found === undefined)
+  const python = await pythonWith(modules);
+  if (python === undefined)
     throw new Error(`${missing}, not even after installing it: ${howToInstall(modules)}.`);
-  return found;
+  return python;
 }
 
 function howToInstall(modules: readonly string[]): string {
