@@ -39,6 +39,8 @@ export interface JobRecord {
 
 /** How large a job is on its way, near enough to cut batches by: UTF-16 units stand for bytes. */
 export function roughBytes(job: JobRecord): number {
-  const size = job.payload.length + job.name.length;
-  return job.headers === undefined ? size : size + JSON.stringify(job.headers).length;
+  let size = job.payload.length + job.name.length;
+  if (job.headers !== undefined) size += JSON.stringify(job.headers).length;
+  if (job.transportOptions !== undefined) size += JSON.stringify(job.transportOptions).length;
+  return size;
 }
