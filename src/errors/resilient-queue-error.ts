@@ -6,10 +6,10 @@ import type { Fate } from './fate.js';
  * | code | what happened |
  * |---|---|
  * | `QUEUE_CLOSED` | `close()` was called before |
- * | `NAME_INVALID` | the job's name is empty, too long, not valid text, or none of those in `schemas` |
- * | `PAYLOAD_INVALID` | the payload cannot be written as JSON, or its schema refuses it |
+ * | `NAME_INVALID` | the job's name is empty, too long, not valid text, none of those in `schemas`, or none that the transport can carry |
+ * | `PAYLOAD_INVALID` | the payload cannot be written as JSON, its schema refuses it, or the transport cannot carry it |
  * | `PAYLOAD_TOO_LARGE` | the payload is over `maxPayloadBytes` |
- * | `ID_INVALID` | the id is empty, too long, not valid UTF-8 or has control characters |
+ * | `ID_INVALID` | the id is empty, too long, not valid UTF-8, has control characters, or others that the transport cannot carry |
  * | `OPTION_UNSUPPORTED` | an option of this job is malformed, or the transport cannot honour it |
  * | `REJECTED_BY_REDIS` | Redis is well and refused this job (wrong type, missing rights) |
  * | `BACKUP_FULL` | Redis could not take the job and the backup is at its limit |

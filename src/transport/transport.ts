@@ -46,8 +46,8 @@ export interface Transport<Options = unknown> {
   readonly name: string;
   readonly capabilities: TransportCapabilities;
   /**
-   * Throws `OPTION_UNSUPPORTED` for options it cannot honour, `ID_INVALID` for an id and `PAYLOAD_INVALID` for a payload it cannot
-   * carry. `payload` is what the caller gave: some of what JSON cannot hold is gone from `job.payload`. Called before the job
+   * Throws `OPTION_UNSUPPORTED` for options it cannot honour, `NAME_INVALID`, `ID_INVALID` and `PAYLOAD_INVALID` for a name, an id
+   * and a payload it cannot carry. `payload` is what the caller gave: some of what JSON cannot hold is gone from `job.payload`. Called before the job
    * goes anywhere.
    */
   check(job: JobRecord, options: Options | undefined, payload: unknown): void;
