@@ -13,8 +13,8 @@ import { RqSite } from './rq-site.js';
 
 const QUEUE = 'outage';
 const PER_SECOND = 150;
-const BEFORE_MS = 600;
-const AFTER_MS = 800;
+const BEFORE_MS = 400;
+const AFTER_MS = 500;
 
 /**
  * Offers jobs through a fault, has a real worker run them, and counts each run. `isWorkerThroughout`: the worker works meanwhile,
