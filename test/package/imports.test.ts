@@ -5,13 +5,16 @@ import { allowedPackages, dist, manifest, root, run, specifier, subpaths } from 
 
 type Format = 'import' | 'require';
 
-describe('importing the root', () => {
+describe.each([
+  { what: 'the root', subpath: '.', entry: 'index' },
+  { what: 'the transport for RQ', subpath: './transport/rq', entry: 'transport/rq' },
+])('importing $what', ({ subpath, entry }) => {
   it.each<Format>(['import', 'require'])(
     'by %s loads only the package itself and its dependencies',
     (format) => {
-      const { files } = load(format, manifest.name);
+      const { files } = load(format, specifier(subpath));
       const own = files.filter((file) => file.startsWith(dist()));
-      expect(own).toContain(join(dist(), format === 'import' ? 'index.js' : 'index.cjs'));
+      expect(own).toContain(join(dist(), format === 'import' ? `${entry}.js` : `${entry}.cjs`));
       const allowed = allowedPackages.map((name) => join(root, 'node_modules', name, '/'));
       const others = files.filter(
         (file) => !own.includes(file) && !allowed.some((folder) => file.startsWith(folder)),
