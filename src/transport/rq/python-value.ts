@@ -9,8 +9,8 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
 
-/** Python gives up at about a thousand calls, and its JSON reader makes one a level. */
-const MAX_DEPTH = 500;
+/** Python gives up at about a thousand calls, and to pickle such a value again, as a result say, takes it some a level. */
+const MAX_DEPTH = 200;
 /** From here on JSON writes a number with an exponent, and Python reads a float, which is what it is. */
 const FIRST_EXPONENT = 1e21;
 

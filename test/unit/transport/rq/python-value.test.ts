@@ -11,7 +11,7 @@ describe('what Python gets as it was given', () => {
     ['floats', [0.1, 5e-324, Number.MAX_VALUE, -1e21]],
     ['a date, as text', [new Date(0)]],
     ['what toJSON() makes of it', [{ n: Number.NaN, toJSON: () => ({ n: null }) }]],
-    ['500 levels', nested(499)],
+    ['200 levels', nested(199)],
   ])('%s', (_, given) => {
     expect(problemOf(given)).toBeUndefined();
   });
@@ -31,7 +31,7 @@ describe('what Python would get otherwise, by its place', () => {
     ['half a character', ['ok', '\ud800'], 'payload[1] is no valid Unicode'],
     ['a key that is half a character', [{ '\udc00': 1 }], 'payload[0] has a key that is no valid Unicode'],
     ['a place whose name is data', [{ 'a@example.org': Number.NaN }], 'payload[0][…] is nothing'],
-    ['501 levels', nested(500), 'payload[0][0][0][0][0][0][0][0][0][0] is more than 500 levels deep'],
+    ['201 levels', nested(200), 'payload[0][0][0][0][0][0][0][0][0][0] is more than 200 levels deep'],
   ])('%s', (_, given, expected) => {
     expect(problemOf(given)).toMatch(
       expected.endsWith('deep') ? expected : new RegExp(`^${escaped(expected)}`),
