@@ -11,7 +11,7 @@ export interface RqJobOptions {
   readonly ttlSeconds?: number | undefined;
   /** How long the result is kept; 0: not at all, -1: for ever. @default the worker's, 500 */
   readonly resultTtlSeconds?: number | undefined;
-  /** How long a failed job is kept; -1: for ever. @default RQ's, a year */
+  /** How long a failed job is kept; 0: not at all, -1: for ever. @default RQ's, a year */
   readonly failureTtlSeconds?: number | undefined;
   /** What RQ's tools and the worker's log call the job, 1 to 1000 characters. @default the job's name */
   readonly description?: string | undefined;
@@ -21,7 +21,7 @@ export interface RqJobOptions {
     | undefined;
   /** What the function finds in `job.meta`, at most 64 KiB of JSON. @default none */
   readonly meta?: { readonly [key: string]: unknown } | undefined;
-  /** Stands before the jobs that wait. @default false */
+  /** Stands before the jobs that wait, also with `ordering: 'queue'`. @default false */
   readonly atFront?: boolean | undefined;
 }
 
@@ -37,7 +37,7 @@ const checks: Readonly<Record<keyof RqJobOptions, Check>> = {
   timeoutSeconds: (value, option) => secondsProblem(value, option, 1, true),
   ttlSeconds: (value, option) => secondsProblem(value, option, 1, false),
   resultTtlSeconds: (value, option) => secondsProblem(value, option, 0, true),
-  failureTtlSeconds: (value, option) => secondsProblem(value, option, 1, true),
+  failureTtlSeconds: (value, option) => secondsProblem(value, option, 0, true),
   description(value, option) {
     if (
       typeof value === 'string' &&

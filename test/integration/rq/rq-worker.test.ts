@@ -27,7 +27,12 @@ const values = [
   {},
   { 'a key': { ž: [1, [2, [3, { four: null }]]] } },
   'x'.repeat(10_000),
+  nested(190),
 ];
+
+function nested(levels: number): unknown {
+  return levels === 0 ? [] : [nested(levels - 1)];
+}
 
 describe.each([
   { serializer: 'json', compress: false },
@@ -119,13 +124,14 @@ it('has a failing function retried as asked, and land in the failed registry', a
     transport: { retry: { max: 2 }, failureTtlSeconds: 3600 },
   });
   await queue.enqueue('jobs.fail', [], { id: 'not-retried' });
+  await queue.enqueue('jobs.fail', [], { id: 'not-kept', transport: { failureTtlSeconds: 0 } });
   await queue.enqueue('jobs.fail_once', [], {
     id: 'mended',
     transport: { retry: { max: 3, intervalSeconds: 0 } },
   });
   await site.burst('failing');
   expect(site.ran().sort()).toEqual([
-    ...['given-up', 'given-up', 'given-up', 'mended', 'mended', 'not-retried'],
+    ...['given-up', 'given-up', 'given-up', 'mended', 'mended', 'not-kept', 'not-retried'],
   ]);
   const answer = await site.ask(
     'q = Queue("failing", connection=connection, serializer=serializer)',
