@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { createClient as createClient5 } from 'redis5';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -191,6 +191,19 @@ it('never uses a client with a keyPrefix that a factory makes, says why, and tak
   });
   await site.burst(NAME);
   expect(site.ran()).toEqual(['one']);
+});
+
+it('never uses a client of a cluster that a factory makes, and says why', async () => {
+  const client = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
+  onTestFinished(() => client.disconnect());
+  const transport = new RqTransport({ serializer: 'json' });
+  const redis = (() => client) as unknown as QueueOptions['redis'];
+  const queue = new ResilientQueue(NAME, { redis, backup: new MemoryBackupStore(), transport });
+  onTestFinished(async () => void (await queue.close({ timeoutMs: 1 })));
+  const errors: string[] = [];
+  queue.on('error', ({ kind, error }) => errors.push(`${kind}: ${error.message}`));
+  await waitFor(() => errors.length > 0, { what: 'an error event' });
+  expect(errors[0]).toMatch(/^configuration: .*RqTransport cannot use a Redis Cluster/);
 });
 
 it('lays jobs down again that Redis had acknowledged and lost', async () => {
