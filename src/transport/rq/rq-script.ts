@@ -29,8 +29,8 @@ const FULL = PLAIN + 4 + OPTIONAL_FIELDS.length;
  * Why it is as it is:
  * 1. RQ cannot have two jobs of one id. One that waits or runs is left alone: with a second the worker would run it twice.
  * 2. A hash whose id is in no line would pass for such a job, and make duplicates of all that come. So it is taken back when
- *    the id is refused; and that this may be done is known before, because UNLINK came first. An ended job's hash goes with
- *    it, whole.
+ *    the id is refused; and that this may be done is known before, because it was removed before it was written. An ended
+ *    job's goes that way, whole.
  * 3. The id comes last: taking it back would need another right than writing it.
  * 4. The name in the set of queues stays: it is true of the next job, and a queue without jobs harms nobody.
  * 5. The id leaves the registries in which the job ended. Where that is not allowed, RQ's tools show it twice for a while.
@@ -52,8 +52,8 @@ local function lay(at, id, enqueuedAt, full)
   local status = redis.pcall('HGET', hash, 'status')
   if isError(status) then return status end
   if status and not ended[status] then return { err = '${IS_THERE}' } end
-  local answer = redis.pcall('UNLINK', hash)
-  if not isError(answer) then answer = list() end
+  local answer = list()
+  if not isError(answer) then answer = redis.pcall('UNLINK', hash) end
   if isError(answer) then return answer end
   local timeout, ttlMs, dueAt, push = '${DEFAULT_TIMEOUT_SECONDS}', '', '', 'RPUSH'
   if full then timeout, ttlMs, dueAt, push = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7] end

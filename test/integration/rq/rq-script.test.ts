@@ -305,6 +305,17 @@ describe('an id that RQ has already, and no marker of ours', () => {
     },
   );
 
+  it.each(['hget', 'sadd', 'unlink'])(
+    'keeps its ended job where the new one is refused for %s',
+    async (command) => {
+      await existing('theirs', 'failed');
+      await deny(command);
+      expect(await outcomes([make({ id: 'theirs' })])).toEqual(['noperm']);
+      expect(await server.command('HGET', 'rq:job:theirs', 'data')).toBe('theirs');
+      expect(await waiting()).toEqual([]);
+    },
+  );
+
   it('is laid down where that registry may not be written', async () => {
     await existing('theirs', 'failed');
     await deny('zrem');
