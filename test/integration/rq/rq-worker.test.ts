@@ -124,6 +124,32 @@ describe.each([
   });
 });
 
+it('has a worker run a job with the largest options and the least', async () => {
+  const { queue, site } = await rqQueue('limits');
+  const most = 2 ** 31 - 1;
+  await queue.enqueue('jobs.note', [], {
+    id: 'most',
+    transport: {
+      ...{ timeoutSeconds: most, ttlSeconds: most, resultTtlSeconds: most, failureTtlSeconds: most },
+      ...{ description: 'ž'.repeat(1000), retry: { max: 1000, intervalSeconds: Array(1000).fill(most) } },
+      meta: { text: 'x'.repeat(65_000) },
+    },
+  });
+  await queue.enqueue('jobs.note', [], {
+    id: 'least',
+    transport: { timeoutSeconds: -1, ttlSeconds: 60, resultTtlSeconds: 0, failureTtlSeconds: -1 },
+  });
+  const { id: bare } = await queue.enqueue('jobs.note');
+  await site.burst('limits');
+  expect(site.ran()).toEqual(['most', 'least', bare]);
+  expect(
+    await site.ask(
+      'q = Queue("limits", connection=connection, serializer=serializer)',
+      'answer = [sorted(q.finished_job_registry.get_job_ids()), q.failed_job_registry.get_job_ids()]',
+    ),
+  ).toEqual([[bare, 'most'].sort(), []]);
+});
+
 it('has a failing function retried as asked, and land in the failed registry', async () => {
   const { queue, site } = await rqQueue('failing');
   await queue.enqueue('jobs.fail', [], {
