@@ -38,8 +38,6 @@ const project = (
 });
 
 const onDisk = ['test/outages/lmdb-outage.test.ts'];
-// Python works beside them, and nobody counts its milliseconds.
-const withWorkers = ['test/outages/rq/**/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -48,9 +46,10 @@ export default defineConfig({
       project('unit', ['test/unit/**/*.test.ts', 'test/types/**/*.test.ts'], 60_000, computing),
       project('package', ['test/package/**/*.test.ts'], 60_000, computing),
       project('integration', ['test/integration/**/*.test.ts'], 60_000, serving),
-      project('outages', ['test/outages/**/*.test.ts'], 120_000, waiting, [...onDisk, ...withWorkers]),
+      project('outages', ['test/outages/**/*.test.ts'], 120_000, waiting, onDisk),
       project('outages-on-disk', onDisk, 120_000, flushing),
-      project('outages-with-workers', withWorkers, 120_000, killing),
+      // Those of other programs, which compute, too; nobody counts their milliseconds.
+      project('workers', ['test/workers/**/*.test.ts'], 120_000, killing),
       project('crashes', ['test/crashes/**/*.test.ts'], 120_000, killing),
       project('large', ['test/large/**/*.test.ts'], 60_000, computing),
       project('property', ['test/property/**/*.test.ts'], 300_000, computing),

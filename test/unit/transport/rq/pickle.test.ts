@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { pickle } from '../../../../src/transport/rq/pickle.js';
 import type { JsonValue } from '../../../../src/transport/rq/python-value.js';
 
-// As Python's pickletools.dis() reads them; test/integration/rq has Python read thousands more.
+// As Python's pickletools.dis() reads them; test/workers/rq has Python read thousands more.
 it.each<[JsonValue, string]>([
   [null, '80 02 4e 2e'],
   [true, '80 02 88 2e'],

@@ -1,9 +1,9 @@
 import { describe, it } from 'vitest';
-import type { RqSerializer } from '../../../src/transport/rq.js';
-import type { ClientKind } from '../../support/clients.js';
-import type { Fault } from '../../support/outage-run.js';
-import { surviveWithWorker } from '../../support/rq/rq-outage-run.js';
-import { otherNetworkFaults, tellingFaults } from '../faults.js';
+import type { RqSerializer } from '../../../../src/transport/rq.js';
+import { otherNetworkFaults, tellingFaults } from '../../../outages/faults.js';
+import type { ClientKind } from '../../../support/clients.js';
+import type { Fault } from '../../../support/outage-run.js';
+import { surviveWithWorker } from '../../../support/rq/rq-outage-run.js';
 
 /** Those on the way from the queue, which a worker with a connection of its own does not notice. */
 const isOnTheWay = (fault: Fault) =>

@@ -1,5 +1,0 @@
-import { ioredisDefault } from '../../support/clients.js';
-import { tellingFaults } from '../faults.js';
-import { eachRunOnce } from './each-run-once.js';
-
-eachRunOnce(ioredisDefault, 'json', tellingFaults);
