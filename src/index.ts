@@ -43,7 +43,16 @@ export type { BreakerOptions, QueueOptions, RedisClient } from './queue/options.
 export type { Receipt } from './queue/receipt.js';
 export { ResilientQueue } from './queue/resilient-queue.js';
 export type { LossWindowOptions } from './recognition/loss-window.js';
-export type { Delivery, DeliveryOutcome } from './recognition/recognise.js';
+export { type QueueKeys, queueKeys } from './recognition/queue-keys.js';
+export {
+  type Delivery,
+  type DeliveryOutcome,
+  type Layout,
+  type RecognitionContext,
+  recognise,
+} from './recognition/recognise.js';
+export { type RecognitionScripts, recognitionScripts } from './recognition/recognition-script.js';
+export type { Script } from './recognition/script.js';
 export type { Argument, ConnectionHints, RedisConnection } from './redis/redis-connection.js';
 export type { ReplayOptions, ReplayProgress, ReplayResult } from './replay/replayer.js';
 export type { ParkReason } from './replay/triage.js';

@@ -53,7 +53,7 @@ export function seqIn(epoch: string, id: string): number | undefined {
  * time (epochs sort by age) and has 64 random bits; it is renewed every {@link EPOCH_JOBS} ids.
  */
 export class DeliveryIds {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #onEpoch: (epoch: string) => void;
   #epoch = '';
   /** One for a million jobs. */
@@ -62,7 +62,7 @@ export class DeliveryIds {
   #seq = EPOCH_JOBS;
 
   /** `onEpoch` is told of every new epoch before its first id is used. */
-  constructor(clock: Clock, onEpoch: (epoch: string) => void) {
+  constructor(clock: Pick<Clock, 'now'>, onEpoch: (epoch: string) => void) {
     this.#clock = clock;
     this.#onEpoch = onEpoch;
   }

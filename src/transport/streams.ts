@@ -35,6 +35,7 @@ export class StreamsTransport implements Transport<undefined> {
     atomicBatch: true,
     recognitionMs: 'configured',
     witness: true,
+    tellsDuplicates: true,
     runAt: false,
     headers: true,
     orderingKey: false,

@@ -14,6 +14,11 @@ export interface TransportCapabilities {
   readonly recognitionMs: number | 'configured';
   /** `deliver()` reads the witness it is given. */
   readonly witness: boolean;
+  /**
+   * Tells a delivery that it recognises, and an id that another job has, from a job that it lays down now. Without this all three
+   * are `delivered`, and no receipt says `duplicate`.
+   */
+  readonly tellsDuplicates: boolean;
   /** Honours `runAt`. */
   readonly runAt: boolean;
   /** Carries `headers`. */

@@ -40,6 +40,7 @@ export class RqTransport implements Transport<RqJobOptions> {
     atomicBatch: true,
     recognitionMs: 'configured',
     witness: true,
+    tellsDuplicates: true,
     runAt: true,
     headers: false,
     orderingKey: false,
