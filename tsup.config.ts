@@ -5,6 +5,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     'backup/lmdb': 'src/backup/lmdb.ts',
+    conformance: 'src/conformance/index.ts',
     'transport/rq': 'src/transport/rq.ts',
   },
   format: ['esm', 'cjs'],

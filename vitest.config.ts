@@ -5,6 +5,9 @@ import { defineConfig } from 'vitest/config';
 const alias: Record<string, string> = {
   // Before the root, which is the beginning of it.
   '@morningai/resilient-queue/backup/lmdb': fileURLToPath(new URL('./src/backup/lmdb.ts', import.meta.url)),
+  '@morningai/resilient-queue/conformance': fileURLToPath(
+    new URL('./src/conformance/index.ts', import.meta.url),
+  ),
   '@morningai/resilient-queue/transport/rq': fileURLToPath(new URL('./src/transport/rq.ts', import.meta.url)),
   '@morningai/resilient-queue': fileURLToPath(new URL('./src/index.ts', import.meta.url)),
 };
@@ -45,7 +48,12 @@ export default defineConfig({
       // Those of LMDB wait for the disk, which others may keep busy.
       project('unit', ['test/unit/**/*.test.ts', 'test/types/**/*.test.ts'], 60_000, computing),
       project('package', ['test/package/**/*.test.ts'], 60_000, computing),
-      project('integration', ['test/integration/**/*.test.ts'], 60_000, serving),
+      project(
+        'integration',
+        ['test/integration/**/*.test.ts', 'test/conformance/**/*.test.ts'],
+        60_000,
+        serving,
+      ),
       project('outages', ['test/outages/**/*.test.ts'], 120_000, waiting, onDisk),
       project('outages-on-disk', onDisk, 120_000, flushing),
       // Those of other programs, which compute, too; nobody counts their milliseconds.

@@ -1,0 +1,44 @@
+import type { JobRecord } from '../job/job-record.js';
+import type { RedisClient } from '../queue/options.js';
+import type { Transport } from '../transport/transport.js';
+
+/** A job as those who run it see it. */
+export interface LaidDownJob {
+  readonly id: string;
+  readonly payload: unknown;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** One test's transport, on a Redis that has nothing in it. */
+export interface TransportBench {
+  readonly transport: Transport;
+  /** As a queue's option of that name. */
+  readonly redis: RedisClient;
+  /** The same as another process has it: a transport and a client of its own, of the same Redis. */
+  readonly other: { readonly transport: Transport; readonly redis: RedisClient };
+  /** The jobs of `queue` that may be run now, in the order in which they would be. */
+  read(queue: string): Promise<readonly LaidDownJob[]>;
+  /** Runs every job of `queue` and forgets it, in the way that leaves least of it behind. */
+  run(queue: string): Promise<void>;
+  /**
+   * Has Redis refuse this one job for what it is (a key of another type in its way, say), until the function that comes back is
+   * called. `never`: no job of this transport can be refused alone.
+   */
+  readonly refuse: ((job: JobRecord) => Promise<() => Promise<void>>) | 'never';
+  close(): Promise<void>;
+}
+
+/** What the kit has to know of a transport. */
+export interface TransportUnderTest {
+  /**
+   * Makes what a test needs; called once in each. Redis must be a server of the tests' own: the kit flushes it, and sets
+   * `min-replicas-to-write`.
+   */
+  open(): Promise<TransportBench>;
+  /** Name and payload of a job that has `marked` in its payload. @default `job`, and `{ marked }` */
+  job?(marked: unknown): { readonly name: string; readonly payload: unknown };
+  /** Values of `options.transport`: those that it takes, and those that it must refuse. */
+  readonly options: { readonly taken: readonly unknown[]; readonly refused: readonly unknown[] };
+  /** Ids that it must refuse. @default none */
+  readonly refusedIds?: readonly string[];
+}

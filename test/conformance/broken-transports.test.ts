@@ -1,0 +1,246 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeTransport } from '../../src/conformance/index.js';
+import {
+  type Delivery,
+  type DeliveryContext,
+  type DeliveryOutcome,
+  type JobRecord,
+  type RedisConnection,
+  StreamsTransport,
+  streamKey,
+} from '../../src/index.js';
+import { queueKeys } from '../../src/recognition/queue-keys.js';
+import { benches } from './support/bench.js';
+import { failingTests } from './support/failing-tests.js';
+import { streamed } from './support/read-jobs.js';
+
+let setting: Awaited<ReturnType<typeof benches>>;
+beforeAll(async () => {
+  setting = await benches();
+});
+afterAll(() => setting.server.stop());
+
+type Deliver = (
+  connection: RedisConnection,
+  jobs: readonly JobRecord[],
+  context: DeliveryContext,
+) => Promise<Delivery>;
+
+/** A transport of streams that does something else than it should: `deliver` is given what would be right. */
+function broken(deliver: (right: Deliver) => Deliver, fields: Partial<StreamsTransport> = {}) {
+  return () => {
+    const transport = new StreamsTransport();
+    const right = transport.deliver.bind(transport);
+    return Object.assign(transport, { deliver: deliver(right), ...fields });
+  };
+}
+
+const told = (outcomes: readonly DeliveryOutcome[], from: DeliveryOutcome, to: DeliveryOutcome) =>
+  outcomes.map((outcome) => (outcome === from ? to : outcome));
+
+const inItself: (right: Deliver) => Deliver = (right) => right;
+const { capabilities } = new StreamsTransport();
+
+/** XADD by itself, which recognises nothing. */
+const add = (connection: RedisConnection, queue: string, { id, name, payload }: JobRecord) =>
+  connection.send(
+    ['XADD', streamKey(queue), '*', 'id', id, 'name', name, 'payload', payload],
+    streamKey(queue),
+  );
+
+const brokenTransports: Record<string, { readonly make: () => StreamsTransport; readonly fails: RegExp }> = {
+  'recognises nothing': {
+    make: broken(() => async (connection, jobs, { queue }) => {
+      for (const job of jobs) await add(connection, queue, job);
+      return { outcomes: jobs.map(() => 'delivered'), witness: undefined };
+    }),
+    fails: /a delivery again.* changes nothing/,
+  },
+  'recognises what is still in the queue': {
+    make: broken(() => async (connection, jobs, { queue }) => {
+      const outcomes: DeliveryOutcome[] = [];
+      for (const job of jobs) {
+        const entries = await streamed(setting.server, queue);
+        const isThere = entries.some(({ id }) => id === job.id);
+        if (!isThere) await add(connection, queue, job);
+        outcomes.push(isThere ? 'recognised' : 'delivered');
+      }
+      return { outcomes, witness: undefined };
+    }),
+    fails: /a delivery again.* after its job has been run and forgotten/,
+  },
+  'knows only what it has sent itself': {
+    make: broken((right) => {
+      const sent = new Set<string>();
+      return async (connection, jobs, context) => {
+        const fresh = jobs.map((job) =>
+          sent.has(job.delivery) ? job : { ...job, delivery: freshDelivery() },
+        );
+        for (const { delivery } of jobs) sent.add(delivery);
+        return right(connection, fresh, { ...context, witness: undefined });
+      };
+    }),
+    fails: /a delivery again.* when it comes from another process/,
+  },
+  'lays a batch down from behind': {
+    make: broken((right) => async (connection, jobs, context) => {
+      const { outcomes, witness } = await right(connection, jobs.toReversed(), context);
+      return { outcomes: outcomes.toReversed(), witness };
+    }),
+    fails: /a batch is laid down in its order/,
+  },
+  'forgets the end of a large batch': {
+    make: broken((right) => async (connection, jobs, context) => {
+      const { outcomes, witness } = await right(connection, jobs.slice(0, 200), context);
+      return { outcomes: jobs.map((_, n) => outcomes[n] ?? 'delivered'), witness };
+    }),
+    fails: /of 256 jobs/,
+  },
+  'garbles some text': {
+    make: broken(
+      (right) => (connection, jobs, context) =>
+        right(
+          connection,
+          jobs.map((job) => ({ ...job, payload: Buffer.from(job.payload, 'latin1').toString() })),
+          context,
+        ),
+    ),
+    fails: /carries text of every kind/,
+  },
+  'has one queue for all': {
+    make: broken(
+      (right) => (connection, jobs, context) => right(connection, jobs, { ...context, queue: 'conformance' }),
+    ),
+    fails: /does not mix/,
+  },
+  "takes a caller's id for no more than a name": {
+    make: broken((right) => async (connection, jobs, context) => {
+      // Each job by itself, with a new marker for each delivery.
+      const outcomes: DeliveryOutcome[] = [];
+      for (const job of jobs) {
+        await connection.send(['DEL', queueKeys(context.queue).marker(job.id)], '');
+        outcomes.push(...(await right(connection, [job], context)).outcomes);
+      }
+      return { outcomes, witness: undefined };
+    }),
+    fails: /a caller's id has one job/,
+  },
+  'says duplicate of what it recognises': {
+    make: broken((right) => async (...args) => {
+      const { outcomes, witness } = await right(...args);
+      return { outcomes: told(outcomes, 'recognised', 'duplicate'), witness };
+    }),
+    fails: /is recognised, and no duplicate/,
+  },
+  'says delivered of everything': {
+    make: broken((right) => async (...args) => {
+      const { outcomes, witness } = await right(...args);
+      return { outcomes: told(told(outcomes, 'recognised', 'delivered'), 'duplicate', 'delivered'), witness };
+    }),
+    fails: /a delivery again/,
+  },
+  'fails whole batches for one job': {
+    make: broken((right) => async (...args) => {
+      const { outcomes, witness } = await right(...args);
+      for (const outcome of outcomes) if (typeof outcome === 'object') throw outcome.rejected;
+      return { outcomes, witness };
+    }),
+    fails: /a refusal of one job/,
+  },
+  'keeps the bit of a job that was refused': {
+    make: broken((right) => {
+      const refused = new Set<string>();
+      return async (connection, jobs, context) => {
+        const { outcomes, witness } = await right(
+          connection,
+          jobs.filter(({ delivery }) => !refused.has(delivery)),
+          context,
+        );
+        const answers = [...outcomes];
+        const all = jobs.map(({ delivery }) =>
+          refused.has(delivery) ? 'recognised' : (answers.shift() as DeliveryOutcome),
+        );
+        for (const [n, { delivery }] of jobs.entries()) {
+          if (typeof all[n] === 'object') refused.add(delivery);
+        }
+        return { outcomes: all, witness };
+      };
+    }),
+    fails: /a refusal of one job/,
+  },
+  'says delivered when Redis takes no writes': {
+    make: broken((right) => async (connection, jobs, context) => {
+      const { outcomes, witness } = await right(connection, jobs, context);
+      return {
+        outcomes: outcomes.map((outcome) => (typeof outcome === 'object' ? 'delivered' : outcome)),
+        witness,
+      };
+    }),
+    fails: /a refusal of every write/,
+  },
+  'takes any options': {
+    make: broken(inItself, { check() {} }),
+    fails: /what a caller asks for is taken, or refused/,
+  },
+  'loses headers that it says it carries': {
+    make: broken(
+      (right) => (connection, jobs, context) =>
+        right(
+          connection,
+          jobs.map(({ headers: _, ...job }) => job),
+          context,
+        ),
+    ),
+    fails: /: headers/,
+  },
+  'runs at once what it says it runs later': {
+    make: broken(inItself, { capabilities: { ...capabilities, runAt: true } }),
+    fails: /: when to run it/,
+  },
+  'answers nothing about the witness': {
+    make: broken((right) => async (...args) => ({ ...(await right(...args)), witness: undefined })),
+    fails: /the witness/,
+  },
+  'looks at the witness after it has written': {
+    make: broken((right) => async (connection, jobs, context) => {
+      const delivery = await right(connection, jobs, { ...context, witness: undefined });
+      if (context.witness === undefined) return delivery;
+      const isThere =
+        context.witness === jobs[0]?.delivery || (await right(connection, [], context)).witness === 'kept';
+      return { ...delivery, witness: isThere ? 'kept' : 'lost' };
+    }),
+    fails: /the witness/,
+  },
+  'has an answer about a witness that it says it does not read': {
+    make: broken(
+      (right) =>
+        async (...args) => ({ ...(await right(...args)), witness: 'kept' }),
+      {
+        capabilities: { ...capabilities, witness: false },
+      },
+    ),
+    fails: /the witness/,
+  },
+};
+
+let fresh = 0;
+const freshDelivery = () => `${'0'.repeat(27)}-${fresh++}`;
+
+const failuresOf = (make: () => StreamsTransport) =>
+  failingTests((runner) =>
+    describeTransport(
+      {
+        open: () => setting.open(make, streamed, streamKey),
+        options: { taken: [], refused: [{}, 'fast', null] },
+      },
+      runner,
+    ),
+  );
+
+it.each(Object.entries(brokenTransports))('notices a transport that %s', async (_, { make, fails }) => {
+  expect((await failuresOf(make)).filter((name) => fails.test(name))).not.toEqual([]);
+});
+
+it('notices nothing about one that is right', async () => {
+  expect(await failuresOf(broken(inItself))).toEqual([]);
+});

@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { ListTransport, listKey } from '../../examples/own-transport/list-transport.js';
+import { describeTransport } from '../../src/conformance/index.js';
+import { StreamsTransport, streamKey } from '../../src/index.js';
+import { benches } from './support/bench.js';
+import { listed, streamed } from './support/read-jobs.js';
+
+let setting: Awaited<ReturnType<typeof benches>>;
+beforeAll(async () => {
+  setting = await benches();
+});
+afterAll(() => setting.server.stop());
+
+describe('StreamsTransport', () => {
+  describeTransport(
+    {
+      open: () => setting.open(() => new StreamsTransport(), streamed, streamKey),
+      options: { taken: [], refused: [{}, 'fast', null] },
+    },
+    { describe, it },
+  );
+});
+
+describe('ListTransport, the example', () => {
+  describeTransport(
+    {
+      open: () => setting.open(() => new ListTransport(), listed, listKey),
+      options: { taken: [], refused: [{}, 'fast', null] },
+    },
+    { describe, it },
+  );
+});
