@@ -1,0 +1,87 @@
+import { RedisServer } from '../../test/support/redis-server.js';
+import { bullmq } from '../contestants/bullmq.js';
+import type { Contestant } from '../contestants/contestant.js';
+import { pythonRq } from '../contestants/python-rq.js';
+import { queueOverIoredis } from '../contestants/resilient-queue.js';
+import { queueForRq } from '../contestants/rq-transport.js';
+import { keepCalling } from '../measure/keep-calling.js';
+import { inRounds } from '../measure/rounds.js';
+import { tell } from '../progress.js';
+import { figure, type PartResult, ratios } from '../report/result.js';
+import { type Settings, size } from '../settings.js';
+
+/** With as many callers as it is asked for, or jobs a call. */
+interface Producer {
+  readonly name: string;
+  measure(durationMs: number): Promise<number>;
+  close(): Promise<unknown>;
+}
+
+const CALLERS = [1, 256] as const;
+
+/** How fast each transport lays jobs down, against the producer that it replaces. */
+export async function run(settings: Settings): Promise<PartResult> {
+  const durationMs = size(settings, 1000, 60);
+  const tables: PartResult['tables'][number][] = [];
+  for (const callers of CALLERS) {
+    await using server = await RedisServer.start({ appendOnly: 'no' });
+    const { port } = server;
+    const of = async (contestant: Promise<Contestant>) => producer(await contestant, callers);
+    const python = await pythonRq(port, callers);
+    const bull = await of(bullmq(port));
+    const rivals = new Map<Producer, Producer>([
+      [await of(queueForRq(port, 'json')), python],
+      [await of(queueForRq(port, 'pickle')), python],
+      [await of(queueOverIoredis(port)), bull],
+    ]);
+    const producers = [...rivals.keys(), python, bull];
+    for (const some of producers) await some.measure(size(settings, 500, 20));
+    const samples = await inRounds(producers, settings.rounds, (some, round) => {
+      if (some === python) tell(`transports: ${callers} callers, round ${round + 1} of ${settings.rounds}`);
+      return some.measure(durationMs);
+    });
+    for (const some of producers) await some.close();
+    const rates = (some: Producer) => samples.get(some) ?? [];
+    tables.push({
+      title: `${callers} caller${callers === 1 ? '' : 's'}.`,
+      note: 'Medians of the rounds’ ratios (lowest–highest).',
+      columns: ['', 'jobs a second', 'times as fast as', ''],
+      rows: producers.map((some) => {
+        const rival = rivals.get(some);
+        return [
+          some.name,
+          figure('per second', rates(some)),
+          rival === undefined ? '' : ratios(rates(some), rates(rival)),
+          rival?.name ?? '',
+        ];
+      }),
+    });
+  }
+  return {
+    part: 'transports',
+    conditions: [
+      'A caller awaits each of its calls before the next. The same payload (about 150 bytes of JSON) everywhere; each producer has its own connection and keys.',
+      'Python RQ runs in a process of its own, with the JSON serializer; for 256 callers it is given 256 jobs a call (`enqueue_many`).',
+      `Redis on the same machine without persistence; ${settings.rounds} rounds of ${durationMs} ms for each; after each, the jobs in Redis were counted and deleted.`,
+    ],
+    tables,
+    goals: [],
+  };
+}
+
+function producer(contestant: Contestant, callers: number): Producer {
+  return {
+    name: contestant.name,
+    async measure(durationMs) {
+      const { count, perSecond } = await keepCalling(contestant.enqueue, callers, durationMs);
+      const laidDown = await contestant.laidDown();
+      if (laidDown !== count)
+        throw new Error(
+          `${contestant.name} laid ${laidDown} jobs down in ${count} calls: nothing was measured.`,
+        );
+      await contestant.clear();
+      return perSecond;
+    },
+    close: () => contestant.close(),
+  };
+}
