@@ -8,11 +8,12 @@ import { RedisServer } from '../../support/redis-server.js';
 export async function benches() {
   const server = await RedisServer.start({ appendOnly: 'no' });
 
-  /** `read` is given the server's commands, as strings. */
+  /** `keysOf`: the keys of the jobs themselves. */
   async function open(
     make: () => Transport,
     read: (server: RedisServer, queue: string) => Promise<readonly LaidDownJob[]>,
-    keyOf: (queue: string) => string,
+    keysOf: (queue: string) => string,
+    refuse: (server: RedisServer, job: JobRecord) => Promise<() => Promise<void>> = blockMarker,
   ): Promise<TransportBench> {
     await server.command('FLUSHALL');
     const clients = [new Redis({ port: server.port }), new Redis({ port: server.port })] as const;
@@ -21,8 +22,11 @@ export async function benches() {
       redis: clients[0],
       other: { transport: make(), redis: clients[1] },
       read: (queue) => read(server, queue),
-      run: async (queue) => void (await server.command('DEL', keyOf(queue))),
-      refuse: (job) => blockMarker(server, job),
+      async run(queue) {
+        for (const key of (await server.command('KEYS', keysOf(queue))) as string[])
+          await server.command('DEL', key);
+      },
+      refuse: (job) => refuse(server, job),
       async close() {
         for (const client of clients) client.disconnect();
       },
@@ -33,8 +37,12 @@ export async function benches() {
 }
 
 /** A key of another type where the marker of the job's id would be. */
-async function blockMarker(server: RedisServer, { queue, id }: JobRecord): Promise<() => Promise<void>> {
-  const marker = queueKeys(queue).marker(id);
-  await server.command('HSET', marker, 'in', 'the way');
-  return async () => void (await server.command('DEL', marker));
+function blockMarker(server: RedisServer, { queue, id }: JobRecord): Promise<() => Promise<void>> {
+  return block(server, queueKeys(queue).marker(id));
+}
+
+/** Puts a set, which nobody expects, where `key` is going to be. */
+export async function block(server: RedisServer, key: string): Promise<() => Promise<void>> {
+  await server.command('SADD', key, 'in the way');
+  return async () => void (await server.command('DEL', key));
 }
