@@ -10,11 +10,11 @@ import {
   streamKey,
 } from '../../src/index.js';
 import { queueKeys } from '../../src/recognition/queue-keys.js';
-import { benches } from './support/bench.js';
+import { type Benches, benches } from './support/bench.js';
 import { failingTests } from './support/failing-tests.js';
 import { streamed } from './support/read-jobs.js';
 
-let setting: Awaited<ReturnType<typeof benches>>;
+let setting: Benches;
 beforeAll(async () => {
   setting = await benches();
 });

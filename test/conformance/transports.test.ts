@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { ListTransport, listKey } from '../../examples/own-transport/list-transport.js';
 import { describeTransport } from '../../src/conformance/index.js';
 import { StreamsTransport, streamKey } from '../../src/index.js';
-import { RqTransport } from '../../src/transport/rq.js';
-import { benches, block } from './support/bench.js';
-import { listed, pickledRqJobs, rqJobs, streamed } from './support/read-jobs.js';
+import { type Benches, benches } from './support/bench.js';
+import { listed, rqJobs, streamed } from './support/read-jobs.js';
+import { rqSubject } from './support/rq-subject.js';
 
-let setting: Awaited<ReturnType<typeof benches>>;
+let setting: Benches;
 beforeAll(async () => {
   setting = await benches();
 });
@@ -32,27 +32,10 @@ describe('ListTransport, the example', () => {
   );
 });
 
-describe.each(['json', 'pickle'] as const)('RqTransport, %s', (serializer) => {
+describe('RqTransport', () => {
+  // Its pickles are read by Python: test/workers/rq/conformance.test.ts.
   describeTransport(
-    {
-      open: () =>
-        setting.open(
-          () => new RqTransport({ serializer }),
-          serializer === 'json' ? rqJobs : pickledRqJobs,
-          () => 'rq:*',
-          (server, { id }) => block(server, `rq:job:${id}`),
-        ),
-      job: (marked) => ({ name: 'tasks.run', payload: [marked] }),
-      options: {
-        taken: [
-          {},
-          { timeoutSeconds: 60, ttlSeconds: 600 },
-          { retry: { max: 3, intervalSeconds: [10, 30] } },
-        ],
-        refused: [null, 'fast', { timeout: 60 }, { ttlSeconds: 'soon' }, { retry: { max: 0 } }],
-      },
-      refusedIds: ['a:b', 'a b', 'ä', 'a/b'],
-    },
+    rqSubject(() => setting, 'json', rqJobs),
     { describe, it },
   );
 });

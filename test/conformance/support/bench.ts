@@ -5,6 +5,8 @@ import { queueKeys } from '../../../src/recognition/queue-keys.js';
 import { RedisServer } from '../../support/redis-server.js';
 
 /** A server for all tests of a file, and how a bench on it is made: empty each time. */
+export type Benches = Awaited<ReturnType<typeof benches>>;
+
 export async function benches() {
   const server = await RedisServer.start({ appendOnly: 'no' });
 

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { Redis } from 'ioredis';
 import { listKey } from '../../../examples/own-transport/list-transport.js';
 import type { LaidDownJob } from '../../../src/conformance/index.js';
@@ -35,21 +34,8 @@ export async function rqJobs(server: RedisServer, queue: string): Promise<LaidDo
   });
 }
 
-const unpickle = `
-import json, pickle, sys
-print(json.dumps([pickle.loads(bytes.fromhex(data))[2] for data in json.load(sys.stdin)]))`;
-
-/** The same, of pickles, which Python reads. */
-export async function pickledRqJobs(server: RedisServer, queue: string): Promise<LaidDownJob[]> {
-  const jobs = await rqData(server, queue);
-  const input = JSON.stringify(jobs.map(({ data }) => data.toString('hex')));
-  const { stdout, status } = spawnSync('python3', ['-c', unpickle], { input, encoding: 'utf8' });
-  if (status !== 0) throw new Error('Python could not read a pickle.');
-  const payloads = JSON.parse(stdout) as unknown[][];
-  return jobs.map(({ id }, n) => ({ id, payload: payloads[n] }));
-}
-
-async function rqData(server: RedisServer, queue: string) {
+/** What RQ's workers would read, in their order. */
+export async function rqData(server: RedisServer, queue: string) {
   const redis = new Redis({ port: server.port });
   try {
     const ids = await redis.lrange(`rq:queue:${queue}`, 0, -1);
