@@ -20,7 +20,7 @@ import { RedisServer } from '../support/redis-server.js';
 import { RespConnection } from '../support/resp-connection.js';
 import { readStream } from '../support/stream.js';
 
-const runs = Number(process.env['DIFFERENTIAL_RUNS'] ?? 300);
+const runs = Number(process.env.DIFFERENTIAL_RUNS ?? 300);
 
 const epochs = ['a', 'b', 'c'].map((letter) => letter.repeat(27));
 const WINDOW_MS = 7 * 24 * 3_600_000;

@@ -3,9 +3,9 @@ import type { Scenario } from './scenario.js';
 import { World } from './world.js';
 
 /** Scenarios that each property is tried with: of five of them, ten thousand in all. */
-export const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 2000);
+export const RUNS = Number(process.env.PROPERTY_RUNS ?? 2000);
 /** The same scenarios each time: a commit passes or fails for its own sake. `npm run soak:property` looks for new ones. */
-const SEED = Number(process.env['PROPERTY_SEED'] ?? 20_261_123);
+const SEED = Number(process.env.PROPERTY_SEED ?? 20_261_123);
 
 /** Lets a scenario happen. Resolves with what was wrong; nothing, if all promises were kept. */
 export function happen(scenario: Scenario): Promise<string[]> {
