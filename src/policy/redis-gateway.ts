@@ -122,7 +122,10 @@ export class RedisGateway {
       const fail = (error: unknown) => {
         this.#window?.unanswered(witness);
         const failure = this.failed(error);
-        reject(cuts === this.#cuts || this.connection.isUnsent?.(error) ? failure : failure.inDoubt());
+        // Where a batch is not laid down whole, some of it may have been before others were refused.
+        const isWhole = jobs.length === 1 || this.#transport.capabilities.atomicBatch !== false;
+        const isCertain = isWhole && cuts === this.#cuts;
+        reject(isCertain || this.connection.isUnsent?.(error) ? failure : failure.inDoubt());
       };
       const timeout = this.#timeouts.start(startedAt, timeoutMs, () => fail(noAnswerWithin(timeoutMs)));
       const answered = (answer: Delivery) => {
