@@ -8,7 +8,7 @@ import { recogniseClient } from '../redis/connect.js';
 import { type ClientFactory, FactoryConnection } from '../redis/factory-connection.js';
 import type { IoredisClient } from '../redis/ioredis.js';
 import type { NodeRedisClient } from '../redis/node-redis.js';
-import type { RedisConnection } from '../redis/redis-connection.js';
+import { isRedisConnection, type RedisConnection } from '../redis/redis-connection.js';
 import type { ReplayOptions } from '../replay/replayer.js';
 import { StreamsTransport } from '../transport/streams.js';
 import type { Transport } from '../transport/transport.js';
@@ -28,12 +28,23 @@ export interface BreakerOptions {
 }
 
 /** Options of a queue. Durations are ms. */
-export interface QueueOptions<T extends Transport = StreamsTransport, Jobs extends object = UntypedJobs> {
-  /**
-   * The client to use, made and connected by you and never closed by the queue; or a function that makes one (or a promise of
-   * one), which the queue calls at start and whenever the client before is silently dead, and whose clients it ends.
-   */
-  readonly redis: RedisClient | (() => RedisClient | Promise<RedisClient>);
+export type QueueOptions<
+  T extends Transport = StreamsTransport,
+  Jobs extends object = UntypedJobs,
+> = ClientOption<T> & OtherOptions<T, Jobs>;
+
+/** Through what jobs go: required, unless the transport has a connection of its own. */
+type ClientOption<T extends Transport> = T extends { readonly connection: RedisConnection }
+  ? { readonly redis?: undefined }
+  : {
+      /**
+       * The client to use, made and connected by you and never closed by the queue; or a function that makes one (or a promise of
+       * one), which the queue calls at start and whenever the client before is silently dead, and whose clients it ends.
+       */
+      readonly redis: RedisClient | (() => RedisClient | Promise<RedisClient>);
+    };
+
+interface OtherOptions<T extends Transport, Jobs extends object> {
   /** Where jobs wait during an outage. There is no default: how durable a backup has to be only you know. */
   readonly backup: BackupStore;
   /** How jobs are laid down. @default new StreamsTransport() */
@@ -75,7 +86,8 @@ export interface QueueOptions<T extends Transport = StreamsTransport, Jobs exten
     | { readonly jobs?: number | undefined; readonly bytes?: number | undefined }
     | undefined;
   /**
-   * How long Redis remembers deliveries: of the library's own attempts (at least 2 hours), and of ids that callers give.
+   * How long Redis remembers deliveries: of the library's own attempts (at least 2 hours), and of ids that callers give. Refused
+   * with a transport that has a window of its own.
    * @default { generatedMs: 7 days, callerMs: 24 hours }
    */
   readonly recognition?:
@@ -187,8 +199,8 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
   const breaker = resolveBreaker(options.breaker);
   const retry = section('retry', options.retry, ['attempts', 'backoff']);
   const limit = section('backupLimit', options.backupLimit, ['jobs', 'bytes']);
-  const recognition = section('recognition', options.recognition, ['generatedMs', 'callerMs']);
   const transport = resolveTransport(options.transport);
+  const recognition = recognitionSection(options.recognition, transport);
   const replay = section('replay', options.replay, ['batchSize', 'leaseMs', 'pollMs', 'auto']);
   if (retry.backoff !== undefined) method('retry.backoff', retry.backoff, 'next');
   return {
@@ -269,7 +281,20 @@ function checkKnown(name: string): void {
   }
 }
 
+function recognitionSection(
+  recognition: unknown,
+  { capabilities, name }: Transport,
+): Readonly<Record<string, unknown>> {
+  if (recognition === undefined || capabilities.recognitionMs === 'configured') {
+    return section('recognition', recognition, ['generatedMs', 'callerMs']);
+  }
+  throw new RangeError(
+    `Option "recognition" needs a transport that recognises for as long as the queue says; "${name}" has a window of its own: leave it out.`,
+  );
+}
+
 function resolveConnection(redis: unknown, transport: Transport): RedisConnection {
+  if (transport.connection !== undefined) return ownConnection(transport.connection, redis, transport.name);
   const check = (client: unknown) => transport.checkClient?.(client);
   if (typeof redis === 'function') return new FactoryConnection(redis as ClientFactory, check);
   // Before it is recognised: of a client that no transport can use, this one may know what to do about it.
@@ -279,6 +304,18 @@ function resolveConnection(redis: unknown, transport: Transport): RedisConnectio
   if (connection) return connection;
   throw new TypeError(
     `Option "redis" must be an ioredis or node-redis (5 or 6) client, a RedisConnection, or a function that makes one, got ${describe(redis)}.`,
+  );
+}
+
+function ownConnection(connection: unknown, redis: unknown, transport: string): RedisConnection {
+  if (redis !== undefined) {
+    throw new TypeError(
+      `Option "redis" must be left out: the transport "${transport}" has a connection of its own, and jobs go through that.`,
+    );
+  }
+  if (isRedisConnection(connection)) return connection;
+  throw new TypeError(
+    `Option "transport" must have a RedisConnection as its connection, got ${describe(connection)}.`,
   );
 }
 

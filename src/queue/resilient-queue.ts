@@ -254,8 +254,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         this.#prober.watch();
       },
       error: (error) => {
-        const isConfiguration = error instanceof Error && error.name === 'ClientFactoryError';
-        if (isConfiguration) this.#alarm('configuration', error);
+        if (isForAnOperator(error)) this.#alarm('configuration', error);
         else this.#gateway.heard(error);
       },
     });
@@ -725,6 +724,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   /** Creates the epoch's bitmap as soon as there is a connection, once. */
   #openEpoch(): void {
+    // A transport with a window of its own sets no bits.
+    if (this.#options.transport.capabilities.recognitionMs !== 'configured') return;
     const { epoch } = this.#ids;
     if (epoch === this.#openedEpoch || !this.#gateway.isReady) return;
     this.#openedEpoch = epoch;
@@ -827,6 +828,11 @@ function givenUpError(job: PendingJob, mayBeKept: boolean): ResilientQueueError 
     'The backup store still holds an earlier job of this id, of which a "parked" or "dropped" event was told, and has not confirmed yet that it set it aside. Enqueue it again, with the same id.',
     { code: 'UNAVAILABLE', fate, jobId: record.id },
   );
+}
+
+/** A connection that will not get well by itself: what it says is for whoever set it up. */
+function isForAnOperator(error: unknown): error is Error {
+  return error instanceof Error && ['ClientFactoryError', 'UnusableClientError'].includes(error.name);
 }
 
 function recognitionMs({ transport, recognition }: ResolvedOptions): number {
