@@ -7,6 +7,7 @@ export default defineConfig({
     'backup/lmdb': 'src/backup/lmdb.ts',
     conformance: 'src/conformance/index.ts',
     'transport/rq': 'src/transport/rq.ts',
+    'transport/bullmq': 'src/transport/bullmq.ts',
   },
   format: ['esm', 'cjs'],
   target: 'node20',

@@ -9,6 +9,9 @@ const alias: Record<string, string> = {
     new URL('./src/conformance/index.ts', import.meta.url),
   ),
   '@morningai/resilient-queue/transport/rq': fileURLToPath(new URL('./src/transport/rq.ts', import.meta.url)),
+  '@morningai/resilient-queue/transport/bullmq': fileURLToPath(
+    new URL('./src/transport/bullmq.ts', import.meta.url),
+  ),
   '@morningai/resilient-queue': fileURLToPath(new URL('./src/index.ts', import.meta.url)),
 };
 

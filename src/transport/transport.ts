@@ -58,8 +58,7 @@ export interface Transport<Options = unknown> {
   /**
    * Throws `OPTION_UNSUPPORTED` for options it cannot honour, `NAME_INVALID`, `ID_INVALID` and `PAYLOAD_INVALID` for a name, an id
    * and a payload it cannot carry. `payload` is what the caller gave: some of what JSON cannot hold is gone from `job.payload`.
-   * Called before the job
-   * goes anywhere.
+   * Called before the job goes anywhere.
    */
   check(job: JobRecord, options: Options | undefined, payload: unknown): void;
   /**

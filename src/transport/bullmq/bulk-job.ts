@@ -1,0 +1,35 @@
+import type { JobRecord } from '../../job/job-record.js';
+import type { BulkJob, Producer } from './bullmq-queue.js';
+
+/** In front of the ids by which BullMQ knows our jobs again, so that they are none of your own. */
+const OURS = 'rsq:';
+
+/** The string that BullMQ keeps for as long as it knows the job of this id. */
+export function deduplicationKey(queue: Producer, id: string): string {
+  return queue.toKey(`de:${OURS}${id}`);
+}
+
+/**
+ * A job as `addBulk()` takes it, at `now` (epoch ms). `jobId` knows it again while BullMQ keeps it, the deduplication until
+ * `deduplicationMs` after it was laid down, also once it has run and is removed.
+ */
+export function bulkJob(job: JobRecord, deduplicationMs: number, now: number): BulkJob {
+  const options = (job.transportOptions ?? {}) as { readonly timestamp?: number };
+  const timestamp = options.timestamp ?? Math.floor(job.enqueuedAt);
+  return {
+    name: job.name,
+    data: JSON.parse(job.payload),
+    opts: {
+      ...options,
+      timestamp,
+      ...(job.runAt !== undefined && { delay: delayMs(job.runAt, timestamp, now) }),
+      jobId: job.id,
+      deduplication: { id: OURS + job.id, ttl: deduplicationMs },
+    },
+  };
+}
+
+/** BullMQ counts it from the job's timestamp: whenever the job is laid down, it is due at the same time. */
+function delayMs(runAt: number, timestamp: number, now: number): number {
+  return runAt <= now ? 0 : Math.max(0, Math.ceil(runAt) - timestamp);
+}

@@ -1,0 +1,42 @@
+/**
+ * The part of a BullMQ `Queue` (5.18 and later, or 6) that is used. Its own type says how jobs are named, what they carry and which
+ * options they may have.
+ */
+export interface BullMqQueue {
+  readonly name: string;
+  /** The names that BullMQ gave to keys of the queue itself. */
+  readonly keys: { readonly [name: string]: string };
+  toKey(type: string): string;
+  add(name: never, data: never, options?: never): Promise<unknown>;
+  addBulk(jobs: never): Promise<unknown>;
+}
+
+/** The options of its `add()`. */
+export type AddOptions<Q extends BullMqQueue> = NonNullable<Parameters<Q['add']>[2]>;
+
+/** One job as `addBulk()` takes it. */
+export interface BulkJob {
+  readonly name: string;
+  readonly data: unknown;
+  readonly opts: { readonly jobId: string; readonly [option: string]: unknown };
+}
+
+/** A job as both methods answer it. */
+export type Added = { readonly id?: unknown } | undefined;
+
+/** The same queue as it is called and looked into here, whatever its types say. */
+export interface Producer {
+  readonly name: string;
+  readonly keys: { readonly [name: string]: string };
+  /** Set once somebody closes it. */
+  readonly closing?: unknown;
+  readonly opts?: { readonly connection?: unknown } | undefined;
+  readonly defaultJobOptions?: { readonly [option: string]: unknown } | undefined;
+  /** BullMQ 5: resolves when the client has been connected once. */
+  readonly client?: Promise<unknown>;
+  /** BullMQ 6. */
+  getBackend?(): { readonly client?: Promise<unknown> };
+  toKey(type: string): string;
+  add(name: string, data: unknown, options: BulkJob['opts']): Promise<Added>;
+  addBulk(jobs: readonly BulkJob[]): Promise<readonly Added[]>;
+}

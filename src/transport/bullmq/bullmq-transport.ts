@@ -1,0 +1,147 @@
+import type { JobRecord } from '../../job/job-record.js';
+import type { Delivery, DeliveryOutcome } from '../../recognition/recognise.js';
+import type { RedisConnection } from '../../redis/redis-connection.js';
+import type { DeliveryContext, Transport, TransportCapabilities } from '../transport.js';
+import { addJobs, isRefusal } from './add-jobs.js';
+import { bulkJob } from './bulk-job.js';
+import { BullMqConnection } from './bullmq-connection.js';
+import type { BullMqQueue, Producer } from './bullmq-queue.js';
+import { checkBullMqJob } from './job-check.js';
+import type { BullMqJobOptions } from './job-options.js';
+import { undoLeftBehind } from './left-behind.js';
+import { askForPresence } from './presence.js';
+import { checkBullMqQueue } from './queue-check.js';
+
+/** Options of a {@link BullMqTransport}. */
+export interface BullMqTransportOptions {
+  /**
+   * How long a job is known again after it was laid down, ms, 2 hours to 365 days: when it is sent again, and when it is enqueued again
+   * under its id. @default 24 hours
+   */
+  readonly deduplicationMs?: number | undefined;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/**
+ * Lays jobs down in your own BullMQ queue, through its own `addBulk()` and its own connection: a job's `id` is BullMQ's `jobId`.
+ */
+export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJobOptions<Q>> {
+  readonly name = 'bullmq';
+  readonly capabilities: TransportCapabilities;
+  /** BullMQ's own, which the queue's canary and `execute()` use, too. */
+  readonly connection: RedisConnection;
+  readonly #queue: Producer;
+  readonly #connection: BullMqConnection;
+  readonly #deduplicationMs: number;
+
+  /**
+   * `queue` stays yours: it is never closed.
+   *
+   * @throws TypeError or RangeError for a queue that jobs cannot be laid down in once, and for a bad option.
+   */
+  constructor(queue: Q, options: BullMqTransportOptions = {}) {
+    const producer: unknown = queue;
+    checkBullMqQueue(producer);
+    this.#queue = producer;
+    this.#deduplicationMs = deduplicationMs(options);
+    this.#connection = new BullMqConnection(producer);
+    this.connection = this.#connection;
+    this.capabilities = {
+      atomicBatch: false,
+      recognitionMs: this.#deduplicationMs,
+      witness: false,
+      runAt: true,
+      headers: false,
+      orderingKey: false,
+    };
+  }
+
+  check(job: JobRecord, options: BullMqJobOptions<Q> | undefined): void {
+    checkBullMqJob(this.#queue, job, options);
+  }
+
+  async deliver(
+    connection: RedisConnection,
+    jobs: readonly JobRecord[],
+    { now }: DeliveryContext,
+  ): Promise<Delivery> {
+    const { cuts } = this.#connection;
+    const firsts = firstOfEachId(jobs);
+    const added = [...firsts.values()];
+    const presence = askForPresence(connection, this.#queue, added.filter(mayBeThere));
+    const bulk = added.map((job) => bulkJob(job, this.#deduplicationMs, now));
+    const problems = await this.#settle(connection, added, await addJobs(this.#queue, bulk));
+    // A client that lost its connection may have sent everything twice, and then they were there because of the first time.
+    const isStraight = cuts === this.#connection.cuts;
+    const outcomes = new Map<JobRecord, DeliveryOutcome>();
+    for (const [i, job] of added.entries()) {
+      const rejected = problems[i];
+      if (rejected) outcomes.set(job, { rejected });
+      else if (!presence.answer.has(job)) outcomes.set(job, 'delivered');
+      else outcomes.set(job, isStraight && job.fate === 'not-delivered' ? 'duplicate' : 'recognised');
+    }
+    return {
+      outcomes: jobs.map((job) => outcomeOf(job, firsts.get(job.id) as JobRecord, outcomes)),
+      witness: undefined,
+    };
+  }
+
+  /** What is left of `problems` once it is known which jobs Redis refused, and nothing is left behind of those. */
+  async #settle(
+    connection: RedisConnection,
+    jobs: readonly JobRecord[],
+    problems: readonly (Error | undefined)[],
+  ): Promise<readonly (Error | undefined)[]> {
+    const places = jobs.flatMap((_, i) => (isRefused(problems[i]) ? [i] : []));
+    if (places.length === 0) return problems;
+    const refused = places.map((place) => jobs[place] as JobRecord);
+    const found = await undoLeftBehind(connection, this.#queue, refused);
+    if (found.includes('unsure')) throw problems[places[0] as number];
+    const settled = [...problems];
+    for (const [i, place] of places.entries()) if (found[i] === 'there') settled[place] = undefined;
+    return settled;
+  }
+}
+
+function deduplicationMs(options: BullMqTransportOptions): number {
+  const { deduplicationMs = DAY_MS, ...others } = options ?? {};
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new TypeError(`Unknown option "${unknown}" of BullMqTransport; there is deduplicationMs.`);
+  }
+  const [least, most] = [2 * HOUR_MS, 365 * DAY_MS];
+  const expected = `Option "deduplicationMs" of BullMqTransport must be a whole number from ${least} to ${most}`;
+  if (typeof deduplicationMs !== 'number')
+    throw new TypeError(`${expected}, got a ${typeof deduplicationMs}.`);
+  if (!Number.isInteger(deduplicationMs) || deduplicationMs < least || deduplicationMs > most) {
+    throw new RangeError(`${expected}, got ${deduplicationMs}.`);
+  }
+  return deduplicationMs;
+}
+
+function isRefused(problem: Error | undefined): boolean {
+  return problem !== undefined && isRefusal(problem);
+}
+
+/** Only of an id of the caller's, or one that was sent before: the others are new. */
+function mayBeThere(job: JobRecord): boolean {
+  return job.id !== job.delivery || job.fate === 'unknown';
+}
+
+function firstOfEachId(jobs: readonly JobRecord[]): ReadonlyMap<string, JobRecord> {
+  const firsts = new Map<string, JobRecord>();
+  for (const job of jobs) if (!firsts.has(job.id)) firsts.set(job.id, job);
+  return firsts;
+}
+
+function outcomeOf(
+  job: JobRecord,
+  first: JobRecord,
+  outcomes: ReadonlyMap<JobRecord, DeliveryOutcome>,
+): DeliveryOutcome {
+  const outcome = outcomes.get(first) as DeliveryOutcome;
+  if (job === first || typeof outcome === 'object') return outcome;
+  return job.delivery === first.delivery ? 'recognised' : 'duplicate';
+}

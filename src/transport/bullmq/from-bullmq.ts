@@ -1,0 +1,133 @@
+// It stands in front of the whole library, as a service does, and takes it by the same name.
+import {
+  type EnqueueOptions,
+  type QueueOptions,
+  type Receipt,
+  ResilientQueue,
+  ResilientQueueError,
+  systemClock,
+  type UntypedJobs,
+} from '@morningai/resilient-queue';
+import type { AddOptions, BullMqQueue } from './bullmq-queue.js';
+import { BullMqTransport, type BullMqTransportOptions } from './bullmq-transport.js';
+
+/** Options of {@link fromBullMq}: those of the transport, and those of a queue that it can honour. */
+export interface FromBullMqOptions
+  extends BullMqTransportOptions,
+    Omit<QueueOptions, 'redis' | 'transport' | 'schemas' | 'recognition' | 'ordering' | 'lossWindow'> {
+  /**
+   * What backup and health call the queue. Two BullMQ queues of one name (under different prefixes, or on different servers) need
+   * different names here, if their backup is the same. @default the BullMQ queue's
+   */
+  readonly name?: string | undefined;
+}
+
+/**
+ * A job that was added. It may still wait in the backup, where BullMQ knows nothing of it, so it is not BullMQ's `Job`: once it is
+ * laid down, `bullMqQueue.getJob(id)` finds that.
+ */
+export interface AddedJob<Q extends BullMqQueue> {
+  readonly id: string;
+  readonly name: Parameters<Q['add']>[0];
+  readonly data: Parameters<Q['add']>[1];
+  /** As they were given. */
+  readonly opts: AddOptions<Q>;
+  /** Where the job is now, and what it survives there. */
+  readonly receipt: Receipt;
+}
+
+/** A BullMQ queue's two ways to add jobs, which go on working through an outage; see {@link fromBullMq}. */
+export interface ResilientBullMqQueue<Q extends BullMqQueue> {
+  readonly name: string;
+  /** As BullMQ's, but that it resolves in an outage, too, and rejects with a `ResilientQueueError`. */
+  add(...job: Parameters<Q['add']>): Promise<AddedJob<Q>>;
+  /** As BullMQ's. All jobs are checked before any is sent; if some are not taken, it rejects with an `EnqueueManyError`. */
+  addBulk(jobs: Parameters<Q['addBulk']>[0]): Promise<AddedJob<Q>[]>;
+  /**
+   * Closes the {@link resilientQueue}, and then the BullMQ queue, whose place this object has. Resolves with how many jobs still wait
+   * in the backup.
+   */
+  close(): Promise<{ pending: number }>;
+  /** What jobs go through: health, events, `replay()`, `isolate()`. */
+  readonly resilientQueue: ResilientQueue<UntypedJobs, BullMqTransport<Q>>;
+  /** The queue that was given, for everything else. What is added through it directly is not protected. */
+  readonly bullMqQueue: Q;
+}
+
+interface JobInput {
+  readonly name: string;
+  readonly data: unknown;
+  readonly opts?: { readonly [option: string]: unknown } | undefined;
+}
+
+/**
+ * Puts a {@link ResilientQueue} in front of a BullMQ queue, for a service that adds jobs to it already: `add()` and `addBulk()` take
+ * what BullMQ's take, `jobId` and `delay` included. Options that cannot be honoured reject by name (`OPTION_UNSUPPORTED`).
+ *
+ * @throws TypeError or RangeError for a bad queue or option.
+ */
+export function fromBullMq<Q extends BullMqQueue>(
+  queue: Q,
+  options: FromBullMqOptions,
+): ResilientBullMqQueue<Q> {
+  const { name = queue?.name, deduplicationMs, ...others } = options ?? {};
+  const { clock = systemClock } = others;
+  const transport = new BullMqTransport(queue, { deduplicationMs });
+  const given = { ...others, transport } as unknown as QueueOptions<BullMqTransport<Q>>;
+  const resilientQueue = new ResilientQueue<UntypedJobs, BullMqTransport<Q>>(name, given);
+
+  const inputOf = ({ name, data, opts }: JobInput) => ({
+    name,
+    // What BullMQ makes of it.
+    payload: data === undefined ? {} : data,
+    options: enqueueOptions(opts, clock.now()) as EnqueueOptions<BullMqTransport<Q>>,
+  });
+  const added = ({ name, data, opts = {} }: JobInput, receipt: Receipt) =>
+    ({ id: receipt.id, name, data, opts, receipt }) as AddedJob<Q>;
+
+  return {
+    name,
+    resilientQueue,
+    bullMqQueue: queue,
+    async add(...[jobName, data, opts]) {
+      const job = { name: jobName, data, opts } as JobInput;
+      const { name, payload, options } = inputOf(job);
+      return added(job, await resilientQueue.enqueue(name, payload, options));
+    },
+    async addBulk(jobs) {
+      const inputs = listOf(jobs);
+      const receipts = await resilientQueue.enqueueMany(inputs.map(inputOf));
+      return inputs.map((job, i) => added(job, receipts[i] as Receipt));
+    },
+    async close() {
+      const left = await resilientQueue.close();
+      await (queue as { close?(): Promise<void> }).close?.();
+      return left;
+    },
+  };
+}
+
+function listOf(jobs: unknown): readonly JobInput[] {
+  if (Array.isArray(jobs) && jobs.every((job) => typeof job === 'object' && job !== null)) return jobs;
+  throw unsupported('addBulk() takes an array of { name, data, opts? }.');
+}
+
+/** BullMQ's options of a job as ours, at `now` (epoch ms). */
+function enqueueOptions(opts: JobInput['opts'], now: number): EnqueueOptions {
+  const { jobId, delay, ...transport } = opts ?? {};
+  const from = typeof transport.timestamp === 'number' ? transport.timestamp : now;
+  return {
+    ...(jobId !== undefined && { id: jobId as string }),
+    ...(delay !== undefined && delay !== 0 && { runAt: from + delayMs(delay) }),
+    ...(Object.keys(transport).length > 0 && { transport }),
+  };
+}
+
+function delayMs(delay: unknown): number {
+  if (typeof delay === 'number' && delay >= 0 && Number.isFinite(delay)) return delay;
+  throw unsupported('BullMQ\'s option "delay" must be a number of ms, at least 0.');
+}
+
+function unsupported(problem: string): ResilientQueueError {
+  return new ResilientQueueError(problem, { code: 'OPTION_UNSUPPORTED', fate: 'not-delivered' });
+}

@@ -1,0 +1,94 @@
+import type { AddOptions, BullMqQueue } from './bullmq-queue.js';
+
+/**
+ * `options.transport` of a job for BullMQ's workers: those of the options of your queue's `add()` with which a job sent again is still
+ * one job.
+ */
+export type BullMqJobOptions<Q extends BullMqQueue> = Pick<
+  AddOptions<Q>,
+  Extract<keyof AddOptions<Q>, Honoured>
+>;
+
+type Honoured =
+  | 'attempts'
+  | 'backoff'
+  | 'keepLogs'
+  | 'lifo'
+  | 'priority'
+  | 'removeOnComplete'
+  | 'removeOnFail'
+  | 'sizeLimit'
+  | 'stackTraceLimit'
+  | 'telemetry'
+  | 'timestamp';
+
+/** The largest that BullMQ takes. */
+const MAX_PRIORITY = 2 ** 21 - 1;
+
+type Check = (value: unknown) => string | undefined;
+
+const asBullMqTakesIt: Check = () => undefined;
+
+// BullMQ refuses a whole batch for one job, so what it would refuse has to be found before. The rest is as it takes it.
+const checks: Readonly<Record<Honoured, Check>> = {
+  attempts: asBullMqTakesIt,
+  backoff: backoffProblem,
+  keepLogs: asBullMqTakesIt,
+  lifo: asBullMqTakesIt,
+  priority: wholeProblem(0, MAX_PRIORITY),
+  removeOnComplete: asBullMqTakesIt,
+  removeOnFail: asBullMqTakesIt,
+  sizeLimit: wholeProblem(0, Number.MAX_SAFE_INTEGER),
+  stackTraceLimit: asBullMqTakesIt,
+  telemetry: asBullMqTakesIt,
+  timestamp: wholeProblem(1, Number.MAX_SAFE_INTEGER),
+};
+
+const ofFlows = 'it belongs to the children of a flow, which are added together with their parent';
+
+/** BullMQ's options that are refused, and why. */
+export const refusedOptions: Readonly<Record<string, string>> = {
+  jobId: 'give options.id',
+  delay: 'give options.runAt, which stays what it is when the job is replayed later',
+  deduplication: 'the transport knows a job that comes again by its own',
+  debounce: 'the transport knows a job that comes again by its deduplication',
+  parent: ofFlows,
+  failParentOnFailure: ofFlows,
+  continueParentOnFailure: ofFlows,
+  ignoreDependencyOnFailure: ofFlows,
+  removeDependencyOnFailure: ofFlows,
+  repeat: 'use upsertJobScheduler(), which may be called again',
+  repeatJobKey: 'it belongs to repeated jobs',
+  prevMillis: 'it belongs to repeated jobs',
+};
+
+/** Why `options`, as they were given, cannot be honoured, naming the one that cannot; undefined when they can. */
+export function optionsProblem(options: unknown): string | undefined {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    return 'options.transport must be an object';
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    const why = Object.hasOwn(refusedOptions, name) ? refusedOptions[name] : undefined;
+    if (why !== undefined) return `BullMQ's option "${name}" cannot be given: ${why}`;
+    if (!Object.hasOwn(checks, name)) {
+      return `"${name}" is no option of BullMqTransport; there are ${Object.keys(checks).join(', ')}`;
+    }
+    const problem = checks[name as Honoured](value);
+    if (problem !== undefined) return `BullMQ's option "${name}" must be ${problem}`;
+  }
+  return undefined;
+}
+
+function wholeProblem(min: number, max: number): Check {
+  return (value) =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+      ? undefined
+      : `a whole number from ${min} to ${max}`;
+}
+
+function backoffProblem(value: unknown): string | undefined {
+  const jitter: unknown = (value as { readonly jitter?: unknown } | null)?.jitter;
+  const isRight = jitter === undefined || (typeof jitter === 'number' && jitter >= 0 && jitter <= 1);
+  return isRight ? undefined : 'one with a jitter from 0 to 1';
+}

@@ -1,0 +1,43 @@
+import type { Producer } from './bullmq-queue.js';
+import { refusedOptions } from './job-options.js';
+
+/** Throws a `TypeError`, saying what to do, for what is no BullMQ queue, or one that jobs could not be laid down in once. */
+export function checkBullMqQueue(queue: unknown): asserts queue is Producer {
+  const methods = ['add', 'addBulk', 'toKey'] as const;
+  const candidate = (typeof queue === 'object' && queue !== null ? queue : {}) as Partial<Producer>;
+  const isQueue =
+    methods.every((method) => typeof candidate[method] === 'function') && typeof candidate.keys === 'object';
+  if (!isQueue) throw new TypeError('BullMqTransport needs a Queue of BullMQ, which you make and connect.');
+  // It came together with the option, 5.18 being the first release that has both.
+  if (!('removeDeduplicationKey' in candidate)) {
+    throw new TypeError(
+      'BullMqTransport needs BullMQ 5.18 or later: before that it knows no deduplication, and a job sent again would run twice.',
+    );
+  }
+  if (clientOf(candidate as Producer) === undefined) {
+    throw new TypeError(
+      'BullMqTransport needs a queue on Redis: this one has another backend (such as createPostgresBackend), which has an outbox of its own in its transactions.',
+    );
+  }
+  const { connection } = candidate.opts ?? {};
+  if (typeof connection === 'object' && connection !== null && isCluster(connection)) {
+    throw new TypeError(
+      'BullMqTransport cannot use a Redis Cluster yet: give the queue a standalone client.',
+    );
+  }
+  for (const option of Object.keys(candidate.defaultJobOptions ?? {})) {
+    const why = refusedOptions[option];
+    // BullMQ counts a default delay from the time when a job was enqueued, which is right also for one replayed late.
+    if (why === undefined || option === 'delay') continue;
+    throw new TypeError(`BullMqTransport cannot have "${option}" in the queue's defaultJobOptions: ${why}.`);
+  }
+}
+
+/** Resolves with the queue's client when it has been connected once; undefined where the queue is not on Redis. */
+export function clientOf(queue: Producer): Promise<unknown> | undefined {
+  return queue.getBackend ? queue.getBackend().client : queue.client;
+}
+
+function isCluster(client: object): boolean {
+  return 'isCluster' in client && client.isCluster === true;
+}
