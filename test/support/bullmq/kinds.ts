@@ -13,7 +13,12 @@ export interface AnyQueue extends BullMqQueue {
 
 /** Options of a queue, as far as tests need some. */
 export interface QueueSettings {
-  readonly defaultJobOptions?: { readonly removeOnComplete?: boolean; readonly delay?: number };
+  readonly defaultJobOptions?: {
+    readonly removeOnComplete?: boolean | { readonly count: number };
+    readonly removeOnFail?: boolean;
+    readonly delay?: number;
+    readonly sizeLimit?: number;
+  };
 }
 
 /** A BullMQ as its users have it. */
