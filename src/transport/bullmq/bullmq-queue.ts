@@ -36,6 +36,7 @@ export interface Producer {
   readonly client?: Promise<unknown>;
   /** BullMQ 6. */
   getBackend?(): { readonly client?: Promise<unknown> };
+  removeDeduplicationKey?(id: string): Promise<unknown>;
   toKey(type: string): string;
   add(name: string, data: unknown, options: BulkJob['opts']): Promise<Added>;
   addBulk(jobs: readonly BulkJob[]): Promise<readonly Added[]>;

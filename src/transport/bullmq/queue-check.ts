@@ -9,7 +9,7 @@ export function checkBullMqQueue(queue: unknown): asserts queue is Producer {
     methods.every((method) => typeof candidate[method] === 'function') && typeof candidate.keys === 'object';
   if (!isQueue) throw new TypeError('BullMqTransport needs a Queue of BullMQ, which you make and connect.');
   // It came together with the option, 5.18 being the first release that has both.
-  if (!('removeDeduplicationKey' in candidate)) {
+  if (typeof candidate.removeDeduplicationKey !== 'function') {
     throw new TypeError(
       'BullMqTransport needs BullMQ 5.18 or later: before that it knows no deduplication, and a job sent again would run twice.',
     );

@@ -1,0 +1,263 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { EnqueueManyError } from '../../../src/index.js';
+import { bullMqSite, openQueue } from '../../support/bullmq/bullmq-site.js';
+import { type AnyQueue, bullMq5, bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
+import { waitFor } from '../../support/wait-for.js';
+
+describe.each(bullMqKinds)('a job that Redis refuses: $name', (kind) => {
+  it('in the middle of being added is nowhere, and runs when it is enqueued again', async () => {
+    const { open, server, keys, work, idsRun, hasRun } = await bullMqSite(kind);
+    const { queue } = open();
+    await server.command('SET', 'bull:orders:wait', 'no list');
+    await expect(queue.enqueue('job', 1, { id: 'mine' })).rejects.toMatchObject({
+      ...{ code: 'REJECTED_BY_REDIS', fate: 'not-delivered', jobId: 'mine' },
+      message: expect.stringMatching(/^Redis refused the job \(wrongtype\)/),
+    });
+    expect(await keys('bull:orders:*mine')).toEqual([]);
+    await server.command('DEL', 'bull:orders:wait');
+    expect(await queue.enqueue('job', 1, { id: 'mine' })).toMatchObject({ outcome: 'enqueued' });
+    await work();
+    await hasRun(1);
+    expect(idsRun()).toEqual(['mine']);
+  });
+
+  it('takes none of its batch with it', async () => {
+    const { open, server, work, idsRun, hasRun, keys } = await bullMqSite(kind);
+    const { queue } = open();
+    await server.command('SET', 'bull:orders:prioritized', 'no sorted set');
+    const priority = (n: number) => ({ transport: { priority: n } as never });
+    const failure = (await queue
+      .enqueueMany([
+        { name: 'job', payload: 1, options: { id: 'a' } },
+        { name: 'job', payload: 2, options: { id: 'b', ...priority(1) } },
+        { name: 'job', payload: 3 },
+        { name: 'job', payload: 4, options: priority(2) },
+        { name: 'job', payload: 5, options: { id: 'c' } },
+      ])
+      .catch((error: unknown) => error)) as EnqueueManyError;
+    expect(failure).toBeInstanceOf(EnqueueManyError);
+    expect(failure.results.map((result) => ('outcome' in result ? result.outcome : result.code))).toEqual([
+      ...['enqueued', 'REJECTED_BY_REDIS', 'enqueued', 'REJECTED_BY_REDIS', 'enqueued'],
+    ]);
+    expect(await keys('bull:orders:b')).toEqual([]);
+    await server.command('DEL', 'bull:orders:prioritized');
+    expect(await queue.enqueue('job', 2, { id: 'b' })).toMatchObject({ outcome: 'enqueued' });
+    await work();
+    await hasRun(4);
+    await sleep(200);
+    expect(idsRun().filter((id) => (id ?? '').length === 1)).toEqual(['a', 'c', 'b']);
+    expect(idsRun()).toHaveLength(4);
+  });
+
+  it('is laid down over again, with scripts that Redis has lost', async () => {
+    const { open, server, work, idsRun, hasRun } = await bullMqSite(kind);
+    const { queue } = open();
+    const receipts = [await queue.enqueue('job', 0, { id: 'job-0' })];
+    for (let n = 1; n <= 3; n++) {
+      await server.command('SCRIPT', 'FLUSH', 'SYNC');
+      const some = [`job-${n}-a`, `job-${n}-b`].map((id) => queue.enqueue('job', n, { id }));
+      receipts.push(...(await Promise.all(some)));
+    }
+    expect(receipts.map(({ outcome }) => outcome)).toEqual(new Array(7).fill('enqueued'));
+    await work();
+    await hasRun(7);
+    expect(idsRun().sort()).toEqual(receipts.map(({ id }) => id).sort());
+  });
+});
+
+describe('a job that may not be written whole', () => {
+  it.each([bullMq6, bullMq5])('leaves nothing behind: $name', async (kind) => {
+    const { open, server, keys, work, idsRun, hasRun } = await bullMqSite(kind);
+    const { queue } = open();
+    await queue.enqueue('job', 0, { id: 'before' });
+    await server.command('ACL', 'SETUSER', 'default', '-lpush');
+    await expect(queue.enqueue('job', 1, { id: 'mine' })).rejects.toMatchObject({
+      ...{ code: 'REJECTED_BY_REDIS', fate: 'not-delivered' },
+      message: expect.stringContaining('(noperm)'),
+    });
+    expect(await keys('bull:orders:*mine')).toEqual([]);
+    await server.command('ACL', 'SETUSER', 'default', '+lpush');
+    expect(await queue.enqueue('job', 1, { id: 'mine' })).toMatchObject({ outcome: 'enqueued' });
+    await work();
+    await hasRun(2);
+    expect(idsRun()).toEqual(['before', 'mine']);
+  });
+});
+
+type Add = (
+  jobs: readonly { readonly name: string; readonly opts: { readonly jobId: string } }[],
+) => Promise<readonly ({ readonly id?: unknown } | undefined)[]>;
+
+/** A queue whose `addBulk()` the test stands in for, while it says so. */
+async function stoodIn(standIn: (add: Add) => Add) {
+  const site = await bullMqSite(bullMq6);
+  const add = (site.bullMq.addBulk as unknown as Add).bind(site.bullMq);
+  const stand = { isIn: true };
+  const addBulk: Add = (jobs) => (stand.isIn ? standIn(add)(jobs) : add(jobs));
+  const bullMq = Object.create(site.bullMq, { addBulk: { value: addBulk } }) as AnyQueue;
+  return { ...site, ...openQueue(bullMq, { replay: { pollMs: 100 } }), stand };
+}
+
+describe('a BullMQ that does not say what became of each job', () => {
+  it.each<[string, (add: Add) => Add]>([
+    ['too few answers', (add) => async (jobs) => (await add(jobs)).slice(1)],
+    ['none', (add) => async (jobs) => void (await add(jobs)) as never],
+    ['an answer without an id', (add) => async (jobs) => (await add(jobs)).map(() => ({}))],
+    ['another id', (add) => async (jobs) => (await add(jobs)).map(() => ({ id: 'somebody else' }))],
+  ])('has its jobs backed up, and recognised once it does: %s', async (_, standIn) => {
+    const { queue, stand, work, hasRun, idsRun } = await stoodIn(standIn);
+    const receipts = await Promise.all(['a', 'b', 'c'].map((id) => queue.enqueue('job', id, { id })));
+    expect(receipts.map(({ outcome }) => outcome)).toContain('backed-up');
+    stand.isIn = false;
+    await waitFor(() => queue.health().totals.pending === 0, { what: 'the replay' });
+    await work();
+    await hasRun(3);
+    await sleep(200);
+    expect(idsRun().sort()).toEqual(['a', 'b', 'c']);
+    expect(queue.health().totals).toMatchObject({ accepted: 3, delivered: 3, parked: 0 });
+  });
+
+  it('and answers with a code of its own has refused that job, and laid the others down', async () => {
+    const { queue } = await stoodIn((add) => async (jobs) => {
+      const laid = await add(jobs.filter(({ name }) => name !== 'refuse'));
+      return jobs.map(({ name, opts }) =>
+        name === 'refuse' ? { id: -5 } : laid.find((answer) => answer?.id === opts.jobId),
+      );
+    });
+    const all = await Promise.allSettled(['job', 'refuse', 'job'].map((name) => queue.enqueue(name, 1)));
+    expect(all.map((one) => (one.status === 'fulfilled' ? one.value.outcome : one.reason))).toEqual([
+      'enqueued',
+      expect.objectContaining({
+        code: 'REJECTED_BY_REDIS',
+        fate: 'not-delivered',
+        message: 'Redis refused the job (refused): ERR BullMQ refused the job with its code -5',
+      }),
+      'enqueued',
+    ]);
+  });
+
+  it('and settles too late, or never, is not waited for, and doubles nothing', async () => {
+    const late: (() => void)[] = [];
+    const { queue, stand, work, hasRun, idsRun, isUp } = await stoodIn((add) => async (jobs) => {
+      await new Promise<void>((resolve) => late.push(resolve));
+      return add(jobs);
+    });
+    const startedAt = performance.now();
+    const receipts = await Promise.all(['a', 'b', 'c'].map((id) => queue.enqueue('job', id, { id })));
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(receipts.map(({ outcome }) => outcome)).toEqual(['backed-up', 'backed-up', 'backed-up']);
+    expect(late.length).toBeGreaterThan(0);
+    stand.isIn = false;
+    await isUp();
+    await work();
+    await hasRun(3);
+    for (const settle of late) settle();
+    await sleep(300);
+    expect(idsRun().sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('and refuses a whole batch for one of its jobs, loses that one only, to a person', async () => {
+    // A check that a later BullMQ may have.
+    const { queue } = await stoodIn((add) => async (jobs) => {
+      if (jobs.some(({ name }) => name === 'poison')) throw new Error('Such a job cannot be');
+      return add(jobs);
+    });
+    const parked: unknown[] = [];
+    queue.on('parked', ({ name, reason, text }) => parked.push([name, reason, text]));
+    const names = ['job', 'job', 'poison', 'job', 'job'];
+    await Promise.all(names.map((name) => queue.enqueue(name, 1)));
+    await waitFor(() => queue.health().totals.pending === 0, { what: 'the replay', timeoutMs: 30_000 });
+    expect(parked).toEqual([['poison', 'unlisted-error', 'Such a job cannot be']]);
+    expect(queue.health().totals).toMatchObject({ accepted: 5, delivered: 4, parked: 1 });
+  });
+});
+
+describe('a job that BullMQ would refuse, or lose', () => {
+  it.each<[string, object, unknown, string, RegExp]>([
+    ['a number as its id', { id: '42' }, 1, 'ID_INVALID', /whole number/],
+    ['a negative number', { id: '-7' }, 1, 'ID_INVALID', /whole number/],
+    ['a colon', { id: 'tenant:42' }, 1, 'ID_INVALID', /":"/],
+    ['two colons', { id: 'a:b:c' }, 1, 'ID_INVALID', /":"/],
+    ["the name of the queue's own key", { id: 'wait' }, 1, 'ID_INVALID', /key of the queue/],
+    ['its own option jobId', { transport: { jobId: 'x' } }, 1, 'OPTION_UNSUPPORTED', /"jobId".+options\.id/],
+    ['delay', { transport: { delay: 5 } }, 1, 'OPTION_UNSUPPORTED', /"delay".+options\.runAt/],
+    [
+      'deduplication',
+      { transport: { deduplication: { id: 'x' } } },
+      1,
+      'OPTION_UNSUPPORTED',
+      /"deduplication"/,
+    ],
+    ['parent', { transport: { parent: { id: 'x', queue: 'q' } } }, 1, 'OPTION_UNSUPPORTED', /"parent".+flow/],
+    [
+      'repeat',
+      { transport: { repeat: { every: 1 } } },
+      1,
+      'OPTION_UNSUPPORTED',
+      /"repeat".+upsertJobScheduler/,
+    ],
+    ['an option that is none', { transport: { prio: 1 } }, 1, 'OPTION_UNSUPPORTED', /"prio" is no option/],
+    ['a priority too large', { transport: { priority: 2 ** 21 } }, 1, 'OPTION_UNSUPPORTED', /0 to 2097151/],
+    [
+      'no number as its priority',
+      { transport: { priority: Number.NaN } },
+      1,
+      'OPTION_UNSUPPORTED',
+      /"priority"/,
+    ],
+    [
+      'a jitter above 1',
+      { transport: { backoff: { type: 'fixed', jitter: 2 } } },
+      1,
+      'OPTION_UNSUPPORTED',
+      /jitter/,
+    ],
+    [
+      'a timestamp after its time',
+      { runAt: 1, transport: { timestamp: 2 } },
+      1,
+      'OPTION_UNSUPPORTED',
+      /"timestamp"/,
+    ],
+    ['no object', { transport: ['lifo'] }, 1, 'OPTION_UNSUPPORTED', /must be an object/],
+    ['headers', { headers: { a: 'b' } }, 1, 'OPTION_UNSUPPORTED', /"bullmq"/],
+    [
+      'a size over its limit',
+      { transport: { sizeLimit: 4 } },
+      'größe',
+      'PAYLOAD_TOO_LARGE',
+      /9 bytes.+sizeLimit \(4\)/,
+    ],
+  ])('is refused at once: %s', async (_, options, payload, code, message) => {
+    const { open, server } = await bullMqSite(bullMq6);
+    const { queue } = open();
+    const good = queue.enqueue('job', 1);
+    await expect(queue.enqueue('job', payload, options)).rejects.toMatchObject({
+      ...{ code, fate: 'not-delivered', message: expect.stringMatching(message) },
+    });
+    await expect(good).resolves.toMatchObject({ outcome: 'enqueued' });
+    expect(await server.command('LLEN', 'bull:orders:wait')).toBe(1);
+  });
+
+  it("is refused by the queue's own sizeLimit, too", async () => {
+    const { open } = await bullMqSite(bullMq6, { defaultJobOptions: { sizeLimit: 10 } });
+    const { queue } = open();
+    await expect(queue.enqueue('job', 'longer than that')).rejects.toMatchObject({
+      code: 'PAYLOAD_TOO_LARGE',
+    });
+    await expect(queue.enqueue('job', 'short')).resolves.toMatchObject({ outcome: 'enqueued' });
+  });
+});
+
+it('every name that BullMQ has for a key of the queue itself is refused as an id', async () => {
+  for (const kind of [bullMq6, bullMq5]) {
+    const { bullMq, open } = await bullMqSite(kind);
+    const { queue } = open();
+    const names = Object.keys(bullMq.keys).filter((name) => name !== '');
+    expect(names).toEqual(expect.arrayContaining(['wait', 'active', 'meta', 'events', 'de']));
+    for (const id of names) {
+      await expect(queue.enqueue('job', 1, { id })).rejects.toMatchObject({ code: 'ID_INVALID' });
+    }
+  }
+});
