@@ -12,7 +12,13 @@ export interface BullMqQueue {
 }
 
 /** The options of its `add()`. */
-export type AddOptions<Q extends BullMqQueue> = NonNullable<Parameters<Q['add']>[2]>;
+export type AddOptions<Q extends BullMqQueue> = Q['add'] extends (
+  name: never,
+  data: never,
+  options?: infer Options,
+) => unknown
+  ? NonNullable<Options>
+  : never;
 
 /** One job as `addBulk()` takes it. */
 export interface BulkJob {
