@@ -9,6 +9,7 @@ import { MemoryBackupStore, type QueueOptions, ResilientQueue } from '../../../s
 import { BullMqTransport } from '../../../src/transport/bullmq.js';
 import { bullMqSite, openQueue } from '../../support/bullmq/bullmq-site.js';
 import { type AnyQueue, bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
+import { FaultProxy } from '../../support/fault-proxy.js';
 import { RedisServer } from '../../support/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -85,6 +86,27 @@ describe.each(bullMqKinds)('the connection of a queue: $name', (kind) => {
     await isUp();
     expect(await server.command('EXISTS', 'bull:orders:kept')).toBe(1);
   });
+});
+
+it('that sends again what had no answer does not take our own job for another', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no' });
+  await using proxy = await FaultProxy.start({ port: server.port });
+  const connection = new Redis(proxy.port);
+  connection.on('error', () => {});
+  onTestFinished(() => connection.disconnect());
+  const bullMq = new Queue('orders', { connection });
+  bullMq.on('error', () => {});
+  await bullMq.waitUntilReady();
+  const { queue } = openQueue(bullMq, { deadlineMs: 10_000, attemptTimeoutMs: 9000 });
+  await queue.enqueue('job', 1);
+  proxy.cutReplies();
+  const again = queue.enqueue('job', 2, { id: 'mine' });
+  await waitFor(() => server.command('EXISTS', 'bull:orders:mine'), { what: 'the job to be laid down' });
+  await waitFor(() => connection.status !== 'ready', { what: 'the connection to be lost' });
+  proxy.heal();
+  expect(await again).toMatchObject({ outcome: 'enqueued' });
+  expect(queue.health().totals).toMatchObject({ accepted: 2, duplicates: 0, recognised: 1 });
+  expect(await queue.enqueue('job', 2, { id: 'mine' })).toMatchObject({ outcome: 'duplicate' });
 });
 
 /** A client that never waits, with which BullMQ does not wait either. */

@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { type Delivery, type JobRecord, systemClock, type Transport } from '../../../src/index.js';
+import {
+  type Delivery,
+  type JobRecord,
+  systemClock,
+  type Transport,
+  type TransportCapabilities,
+} from '../../../src/index.js';
 import { RedisGateway } from '../../../src/policy/redis-gateway.js';
 import { LossWindow } from '../../../src/recognition/loss-window.js';
 import { IdleConnection } from '../support/idle-connection.js';
@@ -7,12 +13,12 @@ import { jobRecord } from '../support/job-record.js';
 
 const DAY_MS = 86_400_000;
 
-function setUp() {
-  const answers: ((delivery: Delivery) => void)[] = [];
+function setUp(capabilities: Partial<TransportCapabilities> = {}) {
+  const answers: ((delivery: Delivery | Promise<never>) => void)[] = [];
   const carried: (string | undefined)[] = [];
   const transport = {
     name: 'streams',
-    capabilities: {},
+    capabilities,
     deliver: (_: unknown, __: unknown, { witness }: { readonly witness: string | undefined }) => {
       carried.push(witness);
       return new Promise<Delivery>((resolve) => answers.push(resolve));
@@ -30,7 +36,8 @@ function setUp() {
     onFailure: () => {},
   });
   const answer = (witness: Delivery['witness']) => answers.shift()?.({ outcomes: ['delivered'], witness });
-  return { gateway, window, answer, carried };
+  const refuse = (text: string) => answers.shift()?.(Promise.reject(new Error(text)));
+  return { gateway, window, answer, refuse, carried };
 }
 
 const job = (seq: number): JobRecord => jobRecord({ delivery: `018bcfe5680aaaaaaaaaaaaaaaa-${seq}` });
@@ -60,4 +67,17 @@ it('lets a job stand for others at once, and one from a store when it is gone fr
   await deliver(2, false);
   await deliver(3, false);
   expect(carried).toEqual([undefined, undefined, job(0).delivery, job(2).delivery]);
+});
+
+it.each([
+  { atomicBatch: true, jobs: 1, fate: 'not-delivered' },
+  { atomicBatch: true, jobs: 2, fate: 'not-delivered' },
+  { atomicBatch: false, jobs: 1, fate: 'not-delivered' },
+  { atomicBatch: false, jobs: 2, fate: 'unknown' },
+])('believes a refusal as far as it is of all: $jobs jobs, atomicBatch $atomicBatch', async (given) => {
+  const { gateway, refuse } = setUp({ atomicBatch: given.atomicBatch });
+  const batch = [job(0), job(1)].slice(0, given.jobs);
+  const delivering = gateway.deliver(batch, 1000);
+  refuse("READONLY You can't write against a read only replica.");
+  await expect(delivering).rejects.toMatchObject({ kind: 'readonly', treatment: 'outage', fate: given.fate });
 });

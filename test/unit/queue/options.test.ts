@@ -253,6 +253,40 @@ describe('lossWindow', () => {
   });
 });
 
+describe('a transport with a connection of its own', () => {
+  const own = new IdleConnection();
+  const transport = (connection: unknown) => ({
+    ...{ name: 'owner', deliver() {}, check() {}, capabilities: { recognitionMs: 86_400_000 }, connection },
+  });
+  const options = (connection: unknown, more: object = {}) =>
+    ({ backup: store, transport: transport(connection), ...more }) as unknown as QueueOptions;
+
+  it('is what the queue goes through', () => {
+    expect(resolveOptions(options(own)).connection).toBe(own);
+    expect(resolveOptions(options(own, { redis: undefined })).connection).toBe(own);
+  });
+
+  it('takes no other', () => {
+    for (const redis of [new IdleConnection(), () => own]) {
+      const error = thrownBy(() => resolveOptions(options(own, { redis }))) as Error;
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error.message).toMatch(/"redis" must be left out.*"owner"/);
+    }
+  });
+
+  it('must have one that is one', () => {
+    const error = thrownBy(() => resolveOptions(options({ password: 'hunter2' }))) as Error;
+    expect(error.message).toMatch(/"transport" must have a RedisConnection/);
+    expect(error.message).not.toContain('hunter2');
+  });
+
+  it('is not told for how long to recognise, where it has a window of its own', () => {
+    const error = thrownBy(() => resolveOptions(options(own, { recognition: { callerMs: 1000 } }))) as Error;
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error.message).toMatch(/"recognition".*"owner"/);
+  });
+});
+
 describe('a secret', () => {
   const url = 'redis://app:hunter2@h:1';
   const secrets: readonly (readonly [string, () => unknown])[] = [
