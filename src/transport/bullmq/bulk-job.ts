@@ -18,7 +18,7 @@ export function bulkJob(job: JobRecord, deduplicationMs: number, now: number): B
   const timestamp = options.timestamp ?? Math.floor(job.enqueuedAt);
   return {
     name: job.name,
-    data: JSON.parse(job.payload),
+    data: payloadOf(job),
     opts: {
       ...options,
       timestamp,
@@ -27,6 +27,15 @@ export function bulkJob(job: JobRecord, deduplicationMs: number, now: number): B
       deduplication: { id: OURS + job.id, ttl: deduplicationMs },
     },
   };
+}
+
+function payloadOf(job: JobRecord): unknown {
+  try {
+    return JSON.parse(job.payload);
+  } catch {
+    // The engine's message quotes it. It was written as JSON: a store has given something else back.
+    throw new TypeError('The payload of a stored job is no JSON.');
+  }
 }
 
 /** BullMQ counts it from the job's timestamp: whenever the job is laid down, it is due at the same time. */

@@ -67,7 +67,8 @@ export class BullMqConnection implements RedisConnection {
 
   #adopt(client: unknown): void {
     // BullMQ puts an adapter around node-redis.
-    const connection = recogniseClient(client) ?? recogniseClient((client as { readonly raw?: unknown }).raw);
+    const connection =
+      recogniseClient(client) ?? recogniseClient((client as { readonly raw?: unknown } | null)?.raw);
     if (!connection) {
       this.#giveUp(unknownClient());
       return;

@@ -103,6 +103,18 @@ describe.each(bullMqKinds)('a job that a worker runs: $name', (kind) => {
     expect(idsRun()).toEqual(['a', 'a']);
   });
 
+  it('runs again when it was removed by hand, as BullMQ forgets it then', async () => {
+    const { open, work, bullMq, idsRun, hasRun } = await bullMqSite(kind);
+    const { queue } = open();
+    await queue.enqueue('job', 1, { id: 'a' });
+    await bullMq.remove('a');
+    expect(await queue.enqueue('job', 2, { id: 'a' })).toMatchObject({ outcome: 'enqueued' });
+    await work();
+    await hasRun(1);
+    await sleep(100);
+    expect(idsRun()).toEqual(['a']);
+  });
+
   it('is given back by its caller after an unknown fate, and is there once', async () => {
     const { open, work, idsRun, hasRun } = await bullMqSite(kind);
     const { queue } = open();

@@ -7,6 +7,7 @@ import type { BullMqQueue } from '../../../src/transport/bullmq.js';
 export interface AnyQueue extends BullMqQueue {
   readonly name: string;
   waitUntilReady(): Promise<unknown>;
+  remove(id: string): Promise<number>;
   close(): Promise<void>;
   on(event: 'error', listener: () => void): unknown;
 }
