@@ -113,6 +113,36 @@ describe("a consumer's project with a Redis client", () => {
   });
 });
 
+describe("a consumer's project with BullMQ", () => {
+  const majors = ['bullmq', 'bullmq5'];
+  let consumer: ReturnType<typeof makeConsumer>;
+  beforeAll(() => {
+    consumer = makeConsumer(['@types/node', ...majors]);
+  });
+  afterAll(() => rmSync(consumer.folder, { recursive: true }));
+
+  it.each(majors)('can put us in front of a queue of %s, payloads and options typed by it', (name) => {
+    const lines = [
+      `import { MemoryBackupStore, ResilientQueue } from '${manifest.name}';`,
+      `import { BullMqTransport, fromBullMq } from '${manifest.name}/transport/bullmq';`,
+      `import { Queue } from '${name}';`,
+      "const bullMq = new Queue<{ to: string }>('orders', { connection: { port: 1 } });",
+      'const backup = new MemoryBackupStore();',
+      'export const moved = fromBullMq(bullMq, { backup });',
+      "export const added = moved.add('confirm', { to: 'me' }, { jobId: 'one', delay: 5 });",
+      '// @ts-expect-error a payload of the wrong type',
+      "void moved.add('confirm', { to: 1 });",
+      "export const queue = new ResilientQueue('orders', { backup, transport: new BullMqTransport(bullMq) });",
+      "void queue.enqueue('confirm', {}, { transport: { attempts: 3 } });",
+      '// @ts-expect-error an option that the transport sets itself',
+      "void queue.enqueue('confirm', {}, { transport: { deduplication: { id: 'one' } } });",
+    ];
+    writeFileSync(join(consumer.folder, `${name}.mts`), lines.join('\n'));
+    // BullMQ's own declarations are not ours to judge.
+    compile(consumer.folder, '--skipLibCheck --module node16 --moduleResolution node16', [`${name}.mts`]);
+  });
+});
+
 /** Every `any` in a declaration file, comments and names left out. */
 function placesOfAny(file: string): string[] {
   const source = ts.createSourceFile(file, readFileSync(join(dist(), file), 'utf8'), ts.ScriptTarget.Latest);
