@@ -67,7 +67,7 @@ describe('a queue with a BullMqTransport', () => {
 });
 
 describe('fromBullMq', () => {
-  it.each([5, 6])("takes what the queue's own methods take: BullMQ %i", () => {
+  it("takes what the queue's own methods take, of BullMQ 5 and 6", () => {
     const use = () => {
       for (const paint of [fromBullMq(queue, { backup }), fromBullMq(queue5, { backup })]) {
         void paint.add('cars', { color: 'blue' });

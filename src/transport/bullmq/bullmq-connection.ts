@@ -7,8 +7,8 @@ import { clientOf } from './queue-check.js';
 /**
  * The connection of a BullMQ queue, as far as it concerns us.
  *
- * 1. BullMQ hands its client over when it has been connected once, which may be never: until then it is not ready, and nothing
- *    is sent.
+ * 1. BullMQ hands its client over when it has been connected once, which may be never: until then it is not ready, nothing is
+ *    sent, and why (a wrong password) only the queue's own errors say.
  * 2. From then on it is as ready as the client is.
  * 3. If BullMQ fails at connecting it never tries again, and every call of the queue fails, whatever becomes of Redis. So it does
  *    once the queue is closed. Both are told, once, and it stays not ready.
@@ -23,9 +23,18 @@ export class BullMqConnection implements RedisConnection {
 
   constructor(queue: Producer) {
     this.#queue = queue;
+    const heard = (error: unknown) => this.#each((hints) => hints.error(error));
+    queue.on?.('error', heard);
+    const deaf = () => void queue.off?.('error', heard);
     clientOf(queue)?.then(
-      (client) => this.#adopt(client),
-      (error: unknown) => this.#giveUp(queue.closing === undefined ? gaveUp(error) : closed()),
+      (client) => {
+        deaf();
+        this.#adopt(client);
+      },
+      (error: unknown) => {
+        deaf();
+        this.#giveUp(queue.closing === undefined ? gaveUp(error) : closed());
+      },
     );
   }
 

@@ -43,6 +43,8 @@ export interface Producer {
   /** BullMQ 6. */
   getBackend?(): { readonly client?: Promise<unknown> };
   removeDeduplicationKey?(id: string): Promise<unknown>;
+  on?(event: 'error', listener: (error: unknown) => void): unknown;
+  off?(event: 'error', listener: (error: unknown) => void): unknown;
   toKey(type: string): string;
   add(name: string, data: unknown, options: BulkJob['opts']): Promise<Added>;
   addBulk(jobs: readonly BulkJob[]): Promise<readonly Added[]>;

@@ -46,8 +46,7 @@ const checks: Readonly<Record<Honoured, Check>> = {
 
 const ofFlows = 'it belongs to the children of a flow, which are added together with their parent';
 
-/** BullMQ's options that are refused, and why. */
-export const refusedOptions: Readonly<Record<string, string>> = {
+const refused: Readonly<Record<string, string>> = {
   jobId: 'give options.id',
   delay: 'give options.runAt, which stays what it is when the job is replayed later',
   deduplication: 'the transport knows a job that comes again by its own',
@@ -62,6 +61,11 @@ export const refusedOptions: Readonly<Record<string, string>> = {
   prevMillis: 'it belongs to repeated jobs',
 };
 
+/** Why one of BullMQ's options cannot be had; undefined for any other. */
+export function reasonToRefuse(option: string): string | undefined {
+  return Object.hasOwn(refused, option) ? refused[option] : undefined;
+}
+
 /** Why `options`, as they were given, cannot be honoured, naming the one that cannot; undefined when they can. */
 export function optionsProblem(options: unknown): string | undefined {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -69,7 +73,7 @@ export function optionsProblem(options: unknown): string | undefined {
   }
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue;
-    const why = Object.hasOwn(refusedOptions, name) ? refusedOptions[name] : undefined;
+    const why = reasonToRefuse(name);
     if (why !== undefined) return `BullMQ's option "${name}" cannot be given: ${why}`;
     if (!Object.hasOwn(checks, name)) {
       return `"${name}" is no option of BullMqTransport; there are ${Object.keys(checks).join(', ')}`;

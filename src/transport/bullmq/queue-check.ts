@@ -1,5 +1,5 @@
 import type { Producer } from './bullmq-queue.js';
-import { refusedOptions } from './job-options.js';
+import { reasonToRefuse } from './job-options.js';
 
 /** Throws a `TypeError`, saying what to do, for what is no BullMQ queue, or one that jobs could not be laid down in once. */
 export function checkBullMqQueue(queue: unknown): asserts queue is Producer {
@@ -25,10 +25,10 @@ export function checkBullMqQueue(queue: unknown): asserts queue is Producer {
       'BullMqTransport cannot use a Redis Cluster yet: give the queue a standalone client.',
     );
   }
-  for (const option of Object.keys(candidate.defaultJobOptions ?? {})) {
-    const why = refusedOptions[option];
+  for (const [option, value] of Object.entries(candidate.defaultJobOptions ?? {})) {
+    const why = reasonToRefuse(option);
     // BullMQ counts a default delay from the time when a job was enqueued, which is right also for one replayed late.
-    if (why === undefined || option === 'delay') continue;
+    if (why === undefined || value === undefined || option === 'delay') continue;
     throw new TypeError(`BullMqTransport cannot have "${option}" in the queue's defaultJobOptions: ${why}.`);
   }
 }

@@ -11,6 +11,7 @@ import { bullMqSite, openQueue } from '../../support/bullmq/bullmq-site.js';
 import { type AnyQueue, bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import { RedisServer } from '../../support/redis-server.js';
+import { RespConnection } from '../../support/resp-connection.js';
 import { waitFor } from '../../support/wait-for.js';
 
 describe.each(bullMqKinds)('the connection of a queue: $name', (kind) => {
@@ -29,6 +30,22 @@ describe.each(bullMqKinds)('the connection of a queue: $name', (kind) => {
     // Had BullMQ been given it, it would have been there already.
     expect(queue.health().totals).toMatchObject({ accepted: 1, delivered: 1, recognised: 0 });
     expect(await server.command('LRANGE', 'bull:orders:wait', '0', '-1')).toEqual([first.id]);
+  });
+
+  it('tells of a password that was wrong from the start, and is used once it is right', async () => {
+    const server = await RedisServer.start({ appendOnly: 'no' });
+    onTestFinished(() => server.stop());
+    const admin = new RespConnection({ port: server.port });
+    onTestFinished(() => admin.close());
+    await admin.send('CONFIG', 'SET', 'requirepass', 'secret');
+    const { queue: bullMq, end } = kind.make('orders', server.port);
+    onTestFinished(end);
+    const { queue, errors, isUp } = openQueue(bullMq);
+    expect(await queue.enqueue('job', 1)).toMatchObject({ outcome: 'backed-up' });
+    await waitFor(() => errors.some((error) => error.kind === 'auth'), { what: 'the event' });
+    await admin.send('CONFIG', 'SET', 'requirepass', '');
+    await isUp();
+    expect(await server.command('LLEN', 'bull:orders:wait')).toBe(1);
   });
 
   it('carries the canary and what the service executes, and none of the keys of recognition', async () => {
