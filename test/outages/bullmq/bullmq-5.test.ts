@@ -1,4 +1,4 @@
 import { bullMq5 } from '../../support/bullmq/kinds.js';
-import { faultsForWorkers, runEachOnce } from './each-run-once.js';
+import { runEachOnce, tellingForWorkers } from './each-run-once.js';
 
-runEachOnce(bullMq5, faultsForWorkers);
+runEachOnce(bullMq5, tellingForWorkers);

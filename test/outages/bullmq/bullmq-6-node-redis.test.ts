@@ -1,4 +1,4 @@
 import { bullMq6OverNodeRedis } from '../../support/bullmq/kinds.js';
-import { faultsForWorkers, runEachOnce } from './each-run-once.js';
+import { runEachOnce, tellingForWorkers } from './each-run-once.js';
 
-runEachOnce(bullMq6OverNodeRedis, faultsForWorkers);
+runEachOnce(bullMq6OverNodeRedis, tellingForWorkers);

@@ -1,4 +1,4 @@
 import { bullMq6 } from '../../support/bullmq/kinds.js';
-import { faultsForWorkers, runEachOnce } from './each-run-once.js';
+import { runEachOnce, tellingForWorkers } from './each-run-once.js';
 
-runEachOnce(bullMq6, faultsForWorkers);
+runEachOnce(bullMq6, tellingForWorkers);

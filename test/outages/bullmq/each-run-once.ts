@@ -5,12 +5,18 @@ import type { Fault } from '../../support/outage-run.js';
 import { faults } from '../faults.js';
 
 /** Those that differ for a worker that runs jobs meanwhile: executed late, replies lost, refused, away. */
-const telling = /^(kill -9|SIGSTOP|READONLY|OOM|replies cut|replies swallowed|CLIENT KILL|never up)/;
+const isTelling = ({ name }: Fault) =>
+  /^(kill -9|SIGSTOP|READONLY|OOM|replies cut|replies swallowed|CLIENT KILL|never up)/.test(name);
 
-/** BullMQ loses sight of a job that a worker was just taking when its connection died, for half a minute and more. */
-const hitsWorkers = /^(kill -9|CLIENT KILL)/;
+export const tellingForWorkers: readonly Fault[] = faults.filter(isTelling);
+const others = faults.filter((fault) => !isTelling(fault));
+/** In two lots, so that two test files can share them. */
+export const otherFaults: readonly (readonly Fault[])[] = [others.slice(0, 7), others.slice(7)];
 
-export const faultsForWorkers: readonly Fault[] = faults.filter(({ name }) => telling.test(name));
+/**
+ * They cut the worker's connection, too: BullMQ loses sight of a job that a worker was just taking then, for half a minute and more.
+ */
+const hitsWorkers = /^(kill -9|CLIENT KILL|LOADING|NOAUTH|maxclients)/;
 
 /** One test a fault. */
 export function runEachOnce(kind: BullMqKind, some: readonly Fault[]): void {

@@ -33,9 +33,8 @@ export async function surviveWithWorker(
   const work = () => kind.work(QUEUE, server.port, ({ id }) => void ran.push(id ?? ''));
   let worker = isWorkerThroughout ? work() : undefined;
   await worker?.waitUntilReady();
-  const { queue: bullMq, end } = kind.make(QUEUE, proxy.port, {
-    defaultJobOptions: { removeOnComplete: true },
-  });
+  const settings = { defaultJobOptions: { removeOnComplete: true } };
+  const { queue: bullMq, end } = kind.make(QUEUE, proxy.port, settings, fault.credentials);
   const transport = new BullMqTransport(bullMq);
   const queue = new ResilientQueue(QUEUE, { backup: new MemoryBackupStore(), transport });
   queue.on('error', () => {});

@@ -22,6 +22,11 @@ export interface QueueSettings {
   };
 }
 
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
 /** A BullMQ as its users have it. */
 export interface BullMqKind {
   readonly name: string;
@@ -30,6 +35,7 @@ export interface BullMqKind {
     name: string,
     port: number,
     settings?: QueueSettings,
+    credentials?: Credentials,
   ): { readonly queue: AnyQueue; end(): Promise<void> };
   /** A worker of the same major, on a connection of its own. */
   work(name: string, port: number, run: (job: RunJob) => unknown): AnyWorker;
@@ -59,8 +65,8 @@ const worker = { concurrency: 20, lockDuration: 120_000, stalledInterval: 120_00
 
 export const bullMq6: BullMqKind = {
   name: 'BullMQ 6, its own connection',
-  make(name, port, settings) {
-    const queue = quietly(new Queue(name, { connection: { host, port }, ...settings }));
+  make(name, port, settings, credentials) {
+    const queue = quietly(new Queue(name, { connection: { host, port, ...credentials }, ...settings }));
     return { queue, end: () => queue.close() };
   },
   work(name, port, run) {
@@ -72,8 +78,8 @@ export const bullMq6: BullMqKind = {
 
 export const bullMq5: BullMqKind = {
   name: 'BullMQ 5, its own connection',
-  make(name, port, settings) {
-    const queue = quietly(new Queue5(name, { connection: { host, port }, ...settings }));
+  make(name, port, settings, credentials) {
+    const queue = quietly(new Queue5(name, { connection: { host, port, ...credentials }, ...settings }));
     return { queue, end: () => queue.close() };
   },
   work(name, port, run) {
@@ -85,8 +91,8 @@ export const bullMq5: BullMqKind = {
 
 export const bullMq6OverNodeRedis: BullMqKind = {
   name: 'BullMQ 6, over node-redis',
-  make(name, port, settings) {
-    const client = createClient({ socket: { host, port } });
+  make(name, port, settings, credentials) {
+    const client = createClient({ socket: { host, port }, ...credentials });
     client.on('error', () => {});
     const queue = quietly(new Queue(name, { connection: client, ...settings }));
     return {
