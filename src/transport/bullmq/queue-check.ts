@@ -1,3 +1,4 @@
+import { isNodeRedis } from '../../redis/node-redis.js';
 import type { Producer } from './bullmq-queue.js';
 import { reasonToRefuse } from './job-options.js';
 
@@ -20,10 +21,8 @@ export function checkBullMqQueue(queue: unknown): asserts queue is Producer {
     );
   }
   const { connection } = candidate.opts ?? {};
-  if (typeof connection === 'object' && connection !== null && isCluster(connection)) {
-    throw new TypeError(
-      'BullMqTransport cannot use a Redis Cluster yet: give the queue a standalone client.',
-    );
+  if (typeof connection === 'object' && connection !== null) {
+    checkConnection(connection, candidate.getBackend === undefined);
   }
   for (const [option, value] of Object.entries(candidate.defaultJobOptions ?? {})) {
     const why = reasonToRefuse(option);
@@ -38,6 +37,15 @@ export function clientOf(queue: Producer): Promise<unknown> | undefined {
   return queue.getBackend ? queue.getBackend().client : queue.client;
 }
 
-function isCluster(client: object): boolean {
-  return 'isCluster' in client && client.isCluster === true;
+function checkConnection(connection: object, isBullMq5: boolean): void {
+  if ('isCluster' in connection && connection.isCluster === true) {
+    throw new TypeError(
+      'BullMqTransport cannot use a Redis Cluster yet: give the queue a standalone client.',
+    );
+  }
+  if (isBullMq5 && isNodeRedis(connection)) {
+    throw new TypeError(
+      'BullMQ 5 waits for ever for a client of node-redis: give its queue what its createNodeRedisClient() makes of the client.',
+    );
+  }
 }

@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPostgresBackend, Queue } from 'bullmq';
-import { Queue as Queue5 } from 'bullmq5';
+import { createNodeRedisClient, Queue as Queue5 } from 'bullmq5';
 import { Cluster, Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
+import { createClient } from 'redis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MemoryBackupStore, type QueueOptions, ResilientQueue } from '../../../src/index.js';
 import { BullMqTransport } from '../../../src/transport/bullmq.js';
@@ -103,6 +104,17 @@ describe.each(bullMqKinds)('the connection of a queue: $name', (kind) => {
     await isUp();
     expect(await server.command('EXISTS', 'bull:orders:kept')).toBe(1);
   });
+});
+
+it('of BullMQ 5 may be node-redis, through its adapter', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no' });
+  const client = createClient({ socket: { port: server.port } });
+  client.on('error', () => {});
+  onTestFinished(() => client.destroy());
+  const bullMq = new Queue5('orders', { connection: createNodeRedisClient(client) });
+  const { queue } = openQueue(bullMq);
+  expect(await queue.enqueue('job', 1, { id: 'mine' })).toMatchObject({ outcome: 'enqueued' });
+  expect(await queue.enqueue('job', 1, { id: 'mine' })).toMatchObject({ outcome: 'duplicate' });
 });
 
 it('that sends again what had no answer does not take our own job for another', async () => {
@@ -226,6 +238,11 @@ describe('what is no queue to lay jobs down in', () => {
       'a Cluster',
       likeAQueue({ opts: { connection: new Cluster([{ port: 1 }], { lazyConnect: true }) } }),
       /Redis Cluster/,
+    ],
+    [
+      'a client that BullMQ 5 waits for in vain',
+      likeAQueue({ opts: { connection: createClient() } }),
+      /createNodeRedisClient/,
     ],
   ])('is refused, saying what to do: %s', (_, queue, message) => {
     const error = errorOf(queue);
