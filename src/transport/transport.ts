@@ -59,6 +59,9 @@ export interface Transport<Options = unknown> {
    * Throws `OPTION_UNSUPPORTED` for options it cannot honour, `NAME_INVALID`, `ID_INVALID` and `PAYLOAD_INVALID` for a name, an id
    * and a payload it cannot carry. `payload` is what the caller gave: some of what JSON cannot hold is gone from `job.payload`.
    * Called before the job goes anywhere.
+   * Throws `OPTION_UNSUPPORTED` for options it cannot honour, `ID_INVALID` for an id and `PAYLOAD_INVALID` for a payload it cannot
+   * carry. `payload` is what the caller gave: some of what JSON cannot hold is gone from `job.payload`. Called before the job
+   * goes anywhere.
    */
   check(job: JobRecord, options: Options | undefined, payload: unknown): void;
   /**
@@ -72,6 +75,11 @@ export interface Transport<Options = unknown> {
    * as soon as it is, refused in an `error` event of the kind `configuration`, and ended before anything goes through it.
    */
   checkClient?(client: unknown): void;
+  /**
+   * The connection that its jobs go through, where it has one of its own: then the queue takes no `redis`, and looks through this
+   * one for what concerns Redis (canary, breaker, health, `execute()`). Never ended by the queue.
+   */
+  readonly connection?: RedisConnection;
   /**
    * Lays `jobs` down. Resolves with each job's outcome; rejects when the batch as a whole has no answer (then each job's fate
    * is what the error says). Never retries and has no deadline: both are the queue's.
