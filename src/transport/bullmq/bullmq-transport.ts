@@ -8,7 +8,7 @@ import { BullMqConnection } from './bullmq-connection.js';
 import type { BullMqQueue, Producer } from './bullmq-queue.js';
 import { checkBullMqJob } from './job-check.js';
 import type { BullMqJobOptions } from './job-options.js';
-import { undoLeftBehind } from './left-behind.js';
+import { LeftBehind } from './left-behind.js';
 import { askForPresence } from './presence.js';
 import { checkBullMqQueue } from './queue-check.js';
 
@@ -47,6 +47,7 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
   readonly connection: RedisConnection;
   readonly #queue: Producer;
   readonly #connection: BullMqConnection;
+  readonly #leftBehind: LeftBehind;
   readonly #deduplicationMs: number;
 
   /**
@@ -61,6 +62,7 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
     this.#deduplicationMs = deduplicationMs(options);
     this.#connection = new BullMqConnection(producer);
     this.connection = this.#connection;
+    this.#leftBehind = new LeftBehind(producer);
     this.capabilities = {
       atomicBatch: false,
       recognitionMs: this.#deduplicationMs,
@@ -80,9 +82,10 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
     jobs: readonly JobRecord[],
     { now }: DeliveryContext,
   ): Promise<Delivery> {
-    const { cuts } = this.#connection;
     const firsts = firstOfEachId(jobs);
     const added = [...firsts.values()];
+    await this.#leftBehind.settle(connection, added);
+    const { cuts } = this.#connection;
     const presence = askForPresence(connection, this.#queue, added.filter(mayBeThere));
     const bulk = added.map((job) => bulkJob(job, this.#deduplicationMs, now));
     const problems = await this.#settle(connection, added, await addJobs(this.#queue, bulk));
@@ -109,11 +112,14 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
   ): Promise<readonly (Error | undefined)[]> {
     const places = jobs.flatMap((_, i) => (isRefused(problems[i]) ? [i] : []));
     if (places.length === 0) return problems;
-    const refused = places.map((place) => jobs[place] as JobRecord);
-    const found = await undoLeftBehind(connection, this.#queue, refused);
-    if (found.includes('unsure')) throw problems[places[0] as number];
+    const errors = new Map(places.map((place) => [jobs[place] as JobRecord, problems[place] as Error]));
+    const areThere = await this.#leftBehind.undo(
+      connection,
+      [...errors.keys()],
+      (job) => errors.get(job) as Error,
+    );
     const settled = [...problems];
-    for (const [i, place] of places.entries()) if (found[i] === 'there') settled[place] = undefined;
+    for (const [i, place] of places.entries()) if (areThere[i]) settled[place] = undefined;
     return settled;
   }
 }

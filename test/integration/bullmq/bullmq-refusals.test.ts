@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
-import { EnqueueManyError } from '../../../src/index.js';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { EnqueueManyError, MemoryBackupStore, ResilientQueue } from '../../../src/index.js';
+import { BullMqTransport } from '../../../src/transport/bullmq.js';
 import { bullMqSite, openQueue } from '../../support/bullmq/bullmq-site.js';
 import { type AnyQueue, bullMq5, bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -83,6 +84,35 @@ describe('a job that may not be written whole', () => {
     await hasRun(2);
     expect(idsRun()).toEqual(['before', 'mine']);
   });
+});
+
+it('a job that could not be looked after is not added before it was', async () => {
+  const { bullMq, server, work, idsRun, hasRun } = await bullMqSite(bullMq6);
+  const transport = new BullMqTransport(bullMq);
+  const connection = transport.connection as { send: typeof transport.connection.send };
+  const send = connection.send.bind(connection);
+  const queue = new ResilientQueue('orders', { transport, backup: new MemoryBackupStore() });
+  onTestFinished(async () => void (await queue.close({ timeoutMs: 100 })));
+  queue.on('error', () => {});
+  let isLost = true;
+  connection.send = (args, key) => {
+    const isLook = args.some((argument) => String(argument) === 'bull:orders:waiting-children');
+    return isLook && isLost ? Promise.reject(new Error('Socket closed unexpectedly')) : send(args, key);
+  };
+  const enqueue = () => queue.enqueue('job', 1, { id: 'mine' });
+  const refused = { code: 'REJECTED_BY_REDIS', message: expect.stringContaining('(wrongtype)') };
+  await bullMq.waitUntilReady();
+  await server.command('SET', 'bull:orders:wait', 'no list');
+  await expect(enqueue()).rejects.toMatchObject(refused);
+  // BullMQ takes what is left behind of it for a job that is there.
+  expect(await server.command('EXISTS', 'bull:orders:mine')).toBe(1);
+  await server.command('DEL', 'bull:orders:wait');
+  await expect(enqueue()).rejects.toMatchObject(refused);
+  isLost = false;
+  expect(await enqueue()).toMatchObject({ outcome: 'enqueued' });
+  await work();
+  await hasRun(1);
+  expect(idsRun()).toEqual(['mine']);
 });
 
 type Add = (
