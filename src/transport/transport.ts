@@ -51,17 +51,9 @@ export interface Transport<Options = unknown> {
   readonly name: string;
   readonly capabilities: TransportCapabilities;
   /**
-   * The connection that its jobs go through, where it has one of its own: then the queue takes no `redis`, and looks through this
-   * one for what concerns Redis (canary, breaker, health, `execute()`). Never ended by the queue.
-   */
-  readonly connection?: RedisConnection;
-  /**
    * Throws `OPTION_UNSUPPORTED` for options it cannot honour, `NAME_INVALID`, `ID_INVALID` and `PAYLOAD_INVALID` for a name, an id
    * and a payload it cannot carry. `payload` is what the caller gave: some of what JSON cannot hold is gone from `job.payload`.
    * Called before the job goes anywhere.
-   * Throws `OPTION_UNSUPPORTED` for options it cannot honour, `ID_INVALID` for an id and `PAYLOAD_INVALID` for a payload it cannot
-   * carry. `payload` is what the caller gave: some of what JSON cannot hold is gone from `job.payload`. Called before the job
-   * goes anywhere.
    */
   check(job: JobRecord, options: Options | undefined, payload: unknown): void;
   /**

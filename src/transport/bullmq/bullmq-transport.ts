@@ -67,6 +67,7 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
       atomicBatch: false,
       recognitionMs: this.#deduplicationMs,
       witness: false,
+      tellsDuplicates: true,
       runAt: true,
       headers: false,
       orderingKey: false,
