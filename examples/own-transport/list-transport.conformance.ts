@@ -21,16 +21,13 @@ describe('ListTransport', () => {
           other: { transport: new ListTransport(), redis: other },
           read: async (queue) =>
             (await redis.lrange(listKey(queue), 0, -1)).map((text) => {
-              const { id, payload } = JSON.parse(text);
-              return { id, payload };
+              const { id, name, payload } = JSON.parse(text);
+              return { id, name, payload };
             }),
           run: async (queue) => void (await redis.del(listKey(queue))),
-          // A key of another type in the place of the id's marker.
-          async refuse({ queue, id }) {
-            const marker = queueKeys(queue).marker(id);
-            await redis.hset(marker, 'in', 'the way');
-            return async () => void (await redis.del(marker));
-          },
+          // The id's marker, and the list, of another type than they should be.
+          refuse: ({ queue, id }) => block(redis, queueKeys(queue).marker(id)),
+          obstruct: (queue) => block(redis, listKey(queue)),
           async close() {
             redis.disconnect();
             other.disconnect();
@@ -42,3 +39,8 @@ describe('ListTransport', () => {
     { describe, it },
   );
 });
+
+async function block(redis: Redis, key: string): Promise<() => Promise<void>> {
+  await redis.sadd(key, 'in the way');
+  return async () => void (await redis.del(key));
+}

@@ -16,8 +16,8 @@ const QUEUE = 'conformance';
 const CALLER_MS = 600_000;
 
 /**
- * What every transport promises, as tests. What `capabilities` claim is tried, and what they do not claim is not: a transport
- * gets round a test only by giving up what it is about.
+ * What every transport promises, as tests. Of `capabilities`, `witness`, `tellsDuplicates`, `runAt` and `headers` are tried where they
+ * are claimed; a test of what is not claimed passes.
  */
 export function describeTransport(subject: TransportUnderTest, { describe, it }: TestRunner): void {
   /** A test with a bench of its own, which is closed whatever happens. */
@@ -47,6 +47,16 @@ export function describeTransport(subject: TransportUnderTest, { describe, it }:
     test('of 256 jobs is laid down whole', async (bench) => {
       const jobs = bench.jobs(256);
       await bench.deliver(jobs);
+      assert.deepEqual(await bench.ids(), idsOf(jobs));
+    });
+
+    test('of jobs of several processes is laid down, and recognised', async (bench) => {
+      const jobs = Array.from({ length: 12 }, (_, n) =>
+        bench.job(n, { delivery: bench.deliveryOf(n % 3) }),
+      ).map((job) => ({ ...job, id: job.delivery }));
+      assert.deepEqual(await bench.deliver(jobs), every(jobs, 'delivered'));
+      assert.deepEqual(await bench.read(), jobs.map(asLaidDown));
+      bench.assertRecognised(await bench.deliver(jobs.toReversed()));
       assert.deepEqual(await bench.ids(), idsOf(jobs));
     });
 
@@ -152,14 +162,12 @@ export function describeTransport(subject: TransportUnderTest, { describe, it }:
 
   describe('a refusal', () => {
     test('of one job leaves the others of its batch alone, and nothing of the job itself', async (bench) => {
-      const { refuse } = bench;
-      if (refuse === 'never') return;
       const [one, poison, two] = [
         bench.job(1),
         bench.job(2, { id: 'poison' }),
         bench.job(3, { id: 'behind-it' }),
       ] as const;
-      const allow = await refuse(poison);
+      const allow = await bench.refuse(poison);
       const [first, refused, last] = await bench.deliver([one, poison, two]);
       assert.deepEqual([first, last], ['delivered', 'delivered']);
       assert.ok(typeof refused === 'object' && refused.rejected instanceof Error, `got ${String(refused)}`);
@@ -167,6 +175,21 @@ export function describeTransport(subject: TransportUnderTest, { describe, it }:
       await allow();
       assert.deepEqual(await bench.deliver([poison]), ['delivered']);
       assert.deepEqual(await bench.ids(), [one.id, two.id, poison.id]);
+    });
+
+    test("of the transport's own write leaves nothing behind, and loses nothing", async (bench) => {
+      const jobs = [...bench.jobs(3), bench.job(4, { id: 'mine' })];
+      for (const isNoted of [false, true]) {
+        for (const some of [jobs, jobs.slice(0, 1)]) {
+          const allow = await bench.obstruct();
+          const outcomes = await bench.deliver(some, { isNoted }).catch(() => []);
+          await allow();
+          for (const outcome of outcomes) assert.equal(typeof outcome, 'object', `got ${String(outcome)}`);
+          assert.deepEqual(await bench.ids(), []);
+        }
+      }
+      assert.deepEqual(await bench.deliver(jobs), every(jobs, 'delivered'));
+      assert.deepEqual(await bench.ids(), idsOf(jobs));
     });
 
     test('of every write lays nothing down, and loses nothing', async (bench) => {
@@ -188,6 +211,14 @@ export function describeTransport(subject: TransportUnderTest, { describe, it }:
         bench.assertRefused({ options }, 'OPTION_UNSUPPORTED', /options\.transport/);
       }
       for (const id of subject.refusedIds ?? []) bench.assertRefused({ id }, 'ID_INVALID', /./);
+    });
+
+    test('is laid down with the job: options', async (bench) => {
+      const jobs = subject.options.taken.map((transportOptions, n) => bench.job(n, { transportOptions }));
+      if (jobs.length === 0) return;
+      assert.deepEqual(await bench.deliver(jobs), every(jobs, 'delivered'));
+      bench.assertRecognised(await bench.deliver(jobs));
+      assert.deepEqual((await bench.ids()).toSorted(), idsOf(jobs).toSorted());
     });
 
     test('is laid down with the job: headers', async (bench) => {
@@ -231,7 +262,8 @@ export function describeTransport(subject: TransportUnderTest, { describe, it }:
   });
 }
 
-interface How extends Partial<DeliveryContext> {
+interface How extends Partial<Pick<DeliveryContext, 'queue' | 'witness'>> {
+  /** The epochs of the jobs were noted in Redis lately. */
   readonly isNoted?: boolean;
   readonly transport?: Transport;
   readonly redis?: RedisClient;
@@ -241,7 +273,8 @@ interface How extends Partial<DeliveryContext> {
 class Bench {
   readonly #bench: TransportBench;
   readonly #subject: TransportUnderTest;
-  readonly #deliveries = new DeliveryIds({ now: Date.now }, () => {});
+  /** Of this process and two more. */
+  readonly #deliveries = [1, 2, 3].map(() => new DeliveryIds({ now: Date.now }, () => {}));
   #made = 0;
 
   constructor(bench: TransportBench, subject: TransportUnderTest) {
@@ -257,14 +290,23 @@ class Bench {
     return this.#bench.other;
   }
 
-  get refuse() {
-    return this.#bench.refuse;
+  refuse(job: JobRecord) {
+    return this.#bench.refuse(job);
+  }
+
+  obstruct() {
+    return this.#bench.obstruct(QUEUE);
+  }
+
+  /** A new delivery id of one of three processes, 0 being this one. */
+  deliveryOf(process: number): string {
+    return (this.#deliveries[process] as DeliveryIds).next();
   }
 
   job(marked: unknown, fields: Partial<JobRecord> = {}): JobRecord {
     this.#made += 1;
     const { name, payload } = this.#subject.job?.(marked) ?? { name: 'job', payload: { marked } };
-    const delivery = this.#deliveries.next();
+    const delivery = fields.delivery ?? this.deliveryOf(0);
     return {
       ...{ version: JOB_RECORD_VERSION, queue: QUEUE, id: delivery, delivery, name },
       ...{ payload: JSON.stringify(payload), fate: 'not-delivered', enqueuedAt: Date.now() + this.#made },
@@ -281,14 +323,11 @@ class Bench {
   }
 
   whole(jobs: readonly JobRecord[], how: How = {}): Promise<Delivery> {
-    const { transport = this.#bench.transport, redis = this.#bench.redis, isNoted = false } = how;
+    const { transport, redis } = { ...this.#bench, ...how };
+    const { queue = QUEUE, witness, isNoted = false } = how;
     return transport.deliver(connectionOf(redis), jobs, {
-      queue: QUEUE,
-      now: Date.now(),
-      callerMs: CALLER_MS,
-      witness: undefined,
+      ...{ queue, witness, now: Date.now(), callerMs: CALLER_MS },
       notes: { isFresh: () => isNoted, noted: () => {} },
-      ...how,
     });
   }
 
@@ -352,6 +391,6 @@ function idsOf(jobs: readonly JobRecord[]): string[] {
   return jobs.map(({ id }) => id);
 }
 
-function asLaidDown({ id, payload, headers }: JobRecord) {
-  return { id, payload: JSON.parse(payload), ...(headers !== undefined && { headers }) };
+function asLaidDown({ id, name, payload, headers }: JobRecord) {
+  return { id, name, payload: JSON.parse(payload), ...(headers !== undefined && { headers }) };
 }

@@ -5,6 +5,7 @@ import type { Transport } from '../transport/transport.js';
 /** A job as those who run it see it. */
 export interface LaidDownJob {
   readonly id: string;
+  readonly name: string;
   readonly payload: unknown;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
@@ -21,10 +22,15 @@ export interface TransportBench {
   /** Runs every job of `queue` and forgets it, in the way that leaves least of it behind. */
   run(queue: string): Promise<void>;
   /**
-   * Has Redis refuse this one job for what it is (a key of another type in its way, say), until the function that comes back is
-   * called. `never`: no job of this transport can be refused alone.
+   * Has Redis refuse this one job for what it is (a key of another type in the place of one that it needs, say), until the function
+   * that comes back is called.
    */
-  readonly refuse: ((job: JobRecord) => Promise<() => Promise<void>>) | 'never';
+  refuse(job: JobRecord): Promise<() => Promise<void>>;
+  /**
+   * Has Redis refuse the transport's own write of every job of `queue` (a key of another type in the place of the queue's), until the
+   * function that comes back is called.
+   */
+  obstruct(queue: string): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
@@ -37,7 +43,7 @@ export interface TransportUnderTest {
   open(): Promise<TransportBench>;
   /** Name and payload of a job that has `marked` in its payload. @default `job`, and `{ marked }` */
   job?(marked: unknown): { readonly name: string; readonly payload: unknown };
-  /** Values of `options.transport`: those that it takes, and those that it must refuse. */
+  /** Values of `options.transport`: those that it takes, with which a job may be run at once, and those that it must refuse. */
   readonly options: { readonly taken: readonly unknown[]; readonly refused: readonly unknown[] };
   /** Ids that it must refuse. @default none */
   readonly refusedIds?: readonly string[];

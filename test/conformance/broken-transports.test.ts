@@ -1,18 +1,21 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ListTransport, listKey } from '../../examples/own-transport/list-transport.js';
 import { describeTransport } from '../../src/conformance/index.js';
 import {
   type Delivery,
   type DeliveryContext,
   type DeliveryOutcome,
   type JobRecord,
+  queueKeys,
   type RedisConnection,
+  recognise,
+  recognitionScripts,
   StreamsTransport,
   streamKey,
 } from '../../src/index.js';
-import { queueKeys } from '../../src/recognition/queue-keys.js';
 import { type Benches, benches } from './support/bench.js';
 import { failingTests } from './support/failing-tests.js';
-import { streamed } from './support/read-jobs.js';
+import { listed, streamed } from './support/read-jobs.js';
 
 let setting: Benches;
 beforeAll(async () => {
@@ -48,7 +51,13 @@ const add = (connection: RedisConnection, queue: string, { id, name, payload }: 
     streamKey(queue),
   );
 
-const brokenTransports: Record<string, { readonly make: () => StreamsTransport; readonly fails: RegExp }> = {
+interface Broken {
+  readonly make: () => StreamsTransport;
+  readonly taken?: readonly unknown[];
+  readonly fails: RegExp;
+}
+
+const brokenTransports: Record<string, Broken> = {
   'recognises nothing': {
     make: broken(() => async (connection, jobs, { queue }) => {
       for (const job of jobs) await add(connection, queue, job);
@@ -178,6 +187,18 @@ const brokenTransports: Record<string, { readonly make: () => StreamsTransport; 
     }),
     fails: /a refusal of every write/,
   },
+  'takes options that it cannot lay jobs down with': {
+    make: broken(
+      (right) => (connection, jobs, context) => {
+        if (jobs.some(({ transportOptions }) => transportOptions !== undefined))
+          throw new Error('no such option');
+        return right(connection, jobs, context);
+      },
+      { check() {} },
+    ),
+    taken: [{ shard: 1 }],
+    fails: /what a caller asks for is laid down with the job: options/,
+  },
   'takes any options': {
     make: broken(inItself, { check() {} }),
     fails: /what a caller asks for is taken, or refused/,
@@ -223,23 +244,85 @@ const brokenTransports: Record<string, { readonly make: () => StreamsTransport; 
   },
 };
 
-let fresh = 0;
-const freshDelivery = () => `${'0'.repeat(27)}-${fresh++}`;
+/** Lists, with a `lay` and a way of its own to tell jobs apart. */
+function list(lay: string, change: (jobs: readonly JobRecord[]) => readonly JobRecord[] = (jobs) => jobs) {
+  const scripts = recognitionScripts(lay, 1, 1);
+  return () =>
+    Object.assign(new ListTransport(), {
+      deliver: (connection: RedisConnection, jobs: readonly JobRecord[], context: DeliveryContext) =>
+        recognise(
+          connection,
+          queueKeys(context.queue),
+          {
+            key: listKey(context.queue),
+            scripts,
+            isFull: () => false,
+            write: (args, { id, name, payload }) =>
+              void args.push(JSON.stringify({ id, name, payload: JSON.parse(payload) })),
+          },
+          change(jobs),
+          context,
+        ),
+    });
+}
 
-const failuresOf = (make: () => StreamsTransport) =>
-  failingTests((runner) =>
+const rightLay = "local function lay(at) return redis.pcall('RPUSH', KEYS[1], ARGV[at]) end";
+
+const brokenLists: Record<string, { readonly make: () => ListTransport; readonly fails: RegExp }> = {
+  'raises in its script after the bit is set': {
+    make: list("local function lay(at) return redis.call('RPUSH', KEYS[1], ARGV[at]) end"),
+    fails: /a refusal of the transport's own write/,
+  },
+  'hides that its own write was refused': {
+    make: list("local function lay(at) redis.pcall('RPUSH', KEYS[1], ARGV[at]) end"),
+    fails: /a refusal of the transport's own write/,
+  },
+  'takes all jobs of a batch for ones of its first epoch': {
+    make: list(rightLay, (jobs) => {
+      const epoch = jobs[0]?.delivery.split('-')[0];
+      return jobs.map((job) => ({ ...job, delivery: `${epoch}-${job.delivery.split('-')[1]}` }));
+    }),
+    fails: /a batch of jobs of several processes/,
+  },
+  "loses the job's name": {
+    make: list(rightLay, (jobs) => jobs.map((job) => ({ ...job, name: 'job-' }))),
+    fails: /a batch is laid down in its order/,
+  },
+};
+
+it.each(Object.entries(brokenLists))('notices a list that %s', async (_, { make, fails }) => {
+  const failed = await failingTests((runner) =>
     describeTransport(
       {
-        open: () => setting.open(make, streamed, streamKey),
+        open: () => setting.open(make, listed, listKey),
         options: { taken: [], refused: [{}, 'fast', null] },
       },
       runner,
     ),
   );
-
-it.each(Object.entries(brokenTransports))('notices a transport that %s', async (_, { make, fails }) => {
-  expect((await failuresOf(make)).filter((name) => fails.test(name))).not.toEqual([]);
+  expect(failed.filter((name) => fails.test(name))).not.toEqual([]);
 });
+
+let fresh = 0;
+const freshDelivery = () => `${'0'.repeat(27)}-${fresh++}`;
+
+const failuresOf = (make: () => StreamsTransport, taken: readonly unknown[] = []) =>
+  failingTests((runner) =>
+    describeTransport(
+      {
+        open: () => setting.open(make, streamed, streamKey),
+        options: { taken, refused: [{}, 'fast', null] },
+      },
+      runner,
+    ),
+  );
+
+it.each(Object.entries(brokenTransports))(
+  'notices a transport that %s',
+  async (_, { make, taken, fails }) => {
+    expect((await failuresOf(make, taken)).filter((name) => fails.test(name))).not.toEqual([]);
+  },
+);
 
 it('notices nothing about one that is right', async () => {
   expect(await failuresOf(broken(inItself))).toEqual([]);

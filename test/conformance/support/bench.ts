@@ -10,11 +10,12 @@ export type Benches = Awaited<ReturnType<typeof benches>>;
 export async function benches() {
   const server = await RedisServer.start({ appendOnly: 'no' });
 
-  /** `keysOf`: the keys of the jobs themselves. */
+  /** `keyOf`: the key that a queue's jobs stand in; `keysOf`: all keys of the jobs. */
   async function open(
     make: () => Transport,
     read: (server: RedisServer, queue: string) => Promise<readonly LaidDownJob[]>,
-    keysOf: (queue: string) => string,
+    keyOf: (queue: string) => string,
+    keysOf: (queue: string) => string = keyOf,
     refuse: (server: RedisServer, job: JobRecord) => Promise<() => Promise<void>> = blockMarker,
   ): Promise<TransportBench> {
     await server.command('FLUSHALL');
@@ -29,6 +30,7 @@ export async function benches() {
           await server.command('DEL', key);
       },
       refuse: (job) => refuse(server, job),
+      obstruct: (queue) => block(server, keyOf(queue)),
       async close() {
         for (const client of clients) client.disconnect();
       },

@@ -8,8 +8,9 @@ import { readStream } from '../../support/stream.js';
 /** The jobs in a stream, as `StreamsTransport` lays them down. */
 export async function streamed(server: RedisServer, queue: string): Promise<LaidDownJob[]> {
   return (await readStream(server, streamKey(queue))).map(
-    ({ fields: { id = '', payload = '', headers } }) => ({
+    ({ fields: { id = '', name = '', payload = '', headers } }) => ({
       id,
+      name,
       payload: JSON.parse(payload) as unknown,
       ...(headers !== undefined && { headers: JSON.parse(headers) as Record<string, string> }),
     }),
@@ -20,8 +21,8 @@ export async function streamed(server: RedisServer, queue: string): Promise<Laid
 export async function listed(server: RedisServer, queue: string): Promise<LaidDownJob[]> {
   const texts = (await server.command('LRANGE', listKey(queue), '0', '-1')) as string[];
   return texts.map((text) => {
-    const { id, payload } = JSON.parse(text) as LaidDownJob;
-    return { id, payload };
+    const { id, name, payload } = JSON.parse(text) as LaidDownJob;
+    return { id, name, payload };
   });
 }
 
@@ -29,8 +30,8 @@ export async function listed(server: RedisServer, queue: string): Promise<LaidDo
 export async function rqJobs(server: RedisServer, queue: string): Promise<LaidDownJob[]> {
   const jobs = await rqData(server, queue);
   return jobs.map(({ id, data }) => {
-    const [, , args] = JSON.parse(data.toString()) as [string, null, unknown[]];
-    return { id, payload: args };
+    const [name, , args] = JSON.parse(data.toString()) as [string, null, unknown[]];
+    return { id, name, payload: args };
   });
 }
 

@@ -14,6 +14,7 @@ export function rqSubject(
       setting().open(
         () => new RqTransport({ serializer }),
         read,
+        (queue) => `rq:queue:${queue}`,
         () => 'rq:*',
         (server, { id }) => block(server, `rq:job:${id}`),
       ),

@@ -23,7 +23,7 @@ describe('RqTransport, whose pickles Python reads', () => {
 
 const unpickle = `
 import json, pickle, sys
-print(json.dumps([pickle.loads(bytes.fromhex(data))[2] for data in json.load(sys.stdin)]))`;
+print(json.dumps([pickle.loads(bytes.fromhex(data)) for data in json.load(sys.stdin)]))`;
 
 /** The jobs that wait, as Python reads them. */
 async function pickledJobs(server: RedisServer, queue: string): Promise<LaidDownJob[]> {
@@ -31,6 +31,9 @@ async function pickledJobs(server: RedisServer, queue: string): Promise<LaidDown
   const input = JSON.stringify(jobs.map(({ data }) => data.toString('hex')));
   const { stdout, status } = spawnSync(python, ['-c', unpickle], { input, encoding: 'utf8' });
   if (status !== 0) throw new Error('Python could not read a pickle.');
-  const payloads = JSON.parse(stdout) as unknown[][];
-  return jobs.map(({ id }, n) => ({ id, payload: payloads[n] }));
+  const calls = JSON.parse(stdout) as [string, null, unknown[]][];
+  return jobs.map(({ id }, n) => {
+    const [name, , payload] = calls[n] as (typeof calls)[number];
+    return { id, name, payload };
+  });
 }
