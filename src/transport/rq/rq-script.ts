@@ -1,6 +1,9 @@
 import { IS_THERE, recognitionScripts } from '../../recognition/recognition-script.js';
 
-/** RQ's statuses of a job that nobody will run any more. All others, also those of an RQ to come, are of one that may. */
+/**
+ * RQ's statuses of a job that nobody will run any more. All others, also those of an RQ to come, are of one that may. Of a job
+ * that was canceled while it ran, the function goes on.
+ */
 const ENDED = ['finished', 'failed', 'stopped', 'canceled'];
 
 /** Fields of a job that were asked for, in the order of the script's arguments. */
@@ -28,6 +31,8 @@ const FULL = PLAIN + 4 + OPTIONAL_FIELDS.length;
  *
  * Why it is as it is:
  * 1. RQ cannot have two jobs of one id. One that waits or runs is left alone: with a second the worker would run it twice.
+ *    "canceled" does not end a function that runs: when it returns, its worker writes the old job over the new one, or deletes it.
+ *    Such a job has begun since it last ended. RQ's dates sort as text.
  * 2. A hash whose id is in no line would pass for such a job, and make duplicates of all that come. So it is taken back when
  *    the id is refused; and that this may be done is known before, because it was removed before it was written. An ended
  *    job's goes that way, whole.
@@ -47,11 +52,15 @@ local function list()
   isListed = not isError(answer)
   return answer
 end
+local function runs(hash)
+  local startedAt, endedAt = redis.pcall('HGET', hash, 'started_at'), redis.pcall('HGET', hash, 'ended_at')
+  return (startedAt or '') > (endedAt or '')
+end
 local function lay(at, id, enqueuedAt, full)
   local hash = KEYS[last - ARGV[at]]
   local status = redis.pcall('HGET', hash, 'status')
   if isError(status) then return status end
-  if status and not ended[status] then return { err = '${IS_THERE}' } end
+  if status and (not ended[status] or status == 'canceled' and runs(hash)) then return { err = '${IS_THERE}' } end
   local answer = list()
   if not isError(answer) then answer = redis.pcall('UNLINK', hash) end
   if isError(answer) then return answer end

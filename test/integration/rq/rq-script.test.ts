@@ -305,6 +305,31 @@ describe('an id that RQ has already, and no marker of ours', () => {
     },
   );
 
+  const BEFORE = '2026-11-28T10:00:00.000000Z';
+  const AFTER = '2026-11-28T10:00:00.000001Z';
+
+  it.each([
+    { what: 'runs', times: ['started_at', AFTER], told: 'duplicate' },
+    {
+      what: 'runs, with fields that RQ wrote empty',
+      times: ['started_at', AFTER, 'ended_at', ''],
+      told: 'duplicate',
+    },
+    { what: 'runs again', times: ['started_at', AFTER, 'ended_at', BEFORE], told: 'duplicate' },
+    {
+      what: 'ran and waits to be tried again',
+      times: ['started_at', BEFORE, 'ended_at', AFTER],
+      told: 'delivered',
+    },
+    { what: 'was put in line again', times: ['started_at', '', 'ended_at', ''], told: 'delivered' },
+  ])('whose job is canceled while it $what: $told', async ({ times, told }) => {
+    await existing('theirs', 'canceled');
+    await server.command('HSET', 'rq:job:theirs', 'worker_name', 'w', ...times);
+    expect(await outcomes([make({ id: 'theirs' })])).toEqual([told]);
+    expect((await server.command('HGET', 'rq:job:theirs', 'data')) === 'theirs').toBe(told === 'duplicate');
+    expect(await waiting()).toEqual(told === 'duplicate' ? [] : ['theirs']);
+  });
+
   it.each(['hget', 'sadd', 'unlink'])(
     'keeps its ended job where the new one is refused for %s',
     async (command) => {

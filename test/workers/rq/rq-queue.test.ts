@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 import { createClient } from 'redis';
@@ -58,6 +60,30 @@ describe('the same id enqueued twice', () => {
     await site.burst(NAME);
     expect(site.ran()).toEqual(['task-1', 'task-1']);
   });
+});
+
+it('is a duplicate of a job that was canceled while it runs, until its function has returned', async () => {
+  const { queue, site, server } = await rqQueue(NAME);
+  const look = [
+    'job = Job.fetch("task-1", connection=connection, serializer=serializer)',
+    'answer = job.get_status()',
+  ];
+  await site.ask(
+    `q = Queue("${NAME}", connection=connection, serializer=serializer)`,
+    'q.enqueue("jobs.hold", job_id="task-1"); answer = None',
+  );
+  await using _worker = await site.start(NAME);
+  await waitFor(() => site.ran().length === 1, { what: 'the job to run', timeoutMs: 10_000 });
+  expect(await site.ask(look[0] as string, 'job.cancel()', look[1] as string)).toBe('canceled');
+  const outcome = async () => (await queue.enqueue('jobs.note', [], { id: 'task-1' })).outcome;
+  expect(await outcome()).toBe('duplicate');
+  await writeFile(join(site.directory, 'go'), '');
+  await waitFor(async () => (await server.command('HGET', 'rq:job:task-1', 'status')) === 'finished', {
+    what: 'the function to return',
+    timeoutMs: 10_000,
+  });
+  expect(await outcome()).toBe('enqueued');
+  await waitFor(() => site.ran().length === 2, { what: 'the new job to run', timeoutMs: 10_000 });
 });
 
 describe('a ttl', () => {
