@@ -45,6 +45,7 @@ function extras(job: JobRecord, options: RqJobOptions, encoding: Encoding, now: 
     ttl.ms,
     text(dueAt),
     atFront ? 'LPUSH' : 'RPUSH',
+    job.id === job.delivery ? '' : '1',
     ...OPTIONAL_FIELDS.map((field) => fields[field]),
   ];
 }

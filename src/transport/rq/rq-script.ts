@@ -22,8 +22,16 @@ export const DEFAULT_TIMEOUT_SECONDS = '180';
 
 /** The place of the job's key from the end of KEYS, then `data`, `created_at` and `description`. */
 const PLAIN = 4;
-/** Then `timeout`, ms to live, the second it is due, the command that puts it in line; and the optional fields. `''`: none. */
-const FULL = PLAIN + 4 + OPTIONAL_FIELDS.length;
+/**
+ * Then `timeout`, ms to live, the second it is due, the command that puts it in line, `1` for a caller's id; and the optional fields.
+ * `''`: none.
+ */
+const FULL = PLAIN + 5 + OPTIONAL_FIELDS.length;
+
+/** How many ids of a batch are looked for one by one in the list; the others all at once. */
+const ONE_BY_ONE = 8;
+/** Of the list, read at once: more of them cost Redis memory, fewer time. */
+const PAGE = 1000;
 
 /**
  * KEYS: 1 the list of ids that wait; at the end each job's hash, then the registries of scheduled, finished, failed and canceled
@@ -38,7 +46,10 @@ const FULL = PLAIN + 4 + OPTIONAL_FIELDS.length;
  *    job's goes that way, whole.
  * 3. The id comes last: taking it back would need another right than writing it.
  * 4. The name in the set of queues stays: it is true of the next job, and a queue without jobs harms nobody.
- * 5. The id leaves the registries in which the job ended. Where that is not allowed, RQ's tools show it twice for a while.
+ * 5. A hash that expires leaves its id in the list, or in the schedule, and a new one would be run at each of its places. So a
+ *    caller's id without a hash leaves both first; a generated one was never there. LREM compares with the whole list. With
+ *    100,000 ids in it (Redis 7.0) that is 2.4 ms, and 616 ms for a batch of 256: hence one pass for all but the first, 41 ms.
+ * 6. The id leaves the registries in which the job ended. Where that is not allowed, RQ's tools show it twice for a while.
  */
 export const rqScripts = recognitionScripts(
   `
@@ -56,6 +67,31 @@ local function runs(hash)
   local startedAt, endedAt = redis.pcall('HGET', hash, 'started_at'), redis.pcall('HGET', hash, 'ended_at')
   return (startedAt or '') > (endedAt or '')
 end
+local asked, inLine = 0, nil
+local function isInLine(id)
+  asked = asked + 1
+  if asked <= ${ONE_BY_ONE} then return true end
+  if inLine then return inLine[id] end
+  local wanted, found, from, ids = {}, {}, 0, nil
+  for k = 1, last do wanted[string.sub(KEYS[k], 8)] = true end
+  repeat
+    ids = redis.pcall('LRANGE', KEYS[1], from, from + ${PAGE - 1})
+    if isError(ids) then return ids end
+    for i = 1, #ids do
+      if wanted[ids[i]] then found[ids[i]] = true end
+    end
+    from = from + ${PAGE}
+  until #ids < ${PAGE}
+  inLine = found
+  return found[id]
+end
+local function leaveLine(id)
+  local answer = redis.pcall('ZREM', KEYS[last - 4], id)
+  if isError(answer) then return answer end
+  answer = isInLine(id)
+  if isError(answer) then return answer end
+  return answer and redis.pcall('LREM', KEYS[1], 0, id)
+end
 local function lay(at, id, enqueuedAt, full)
   local hash = KEYS[last - ARGV[at]]
   local status = redis.pcall('HGET', hash, 'status')
@@ -63,6 +99,7 @@ local function lay(at, id, enqueuedAt, full)
   if status and (not ended[status] or status == 'canceled' and runs(hash)) then return { err = '${IS_THERE}' } end
   local answer = list()
   if not isError(answer) then answer = redis.pcall('UNLINK', hash) end
+  if not isError(answer) and not status and full and ARGV[at + 8] == '1' then answer = leaveLine(id) end
   if isError(answer) then return answer end
   local timeout, ttlMs, dueAt, push = '${DEFAULT_TIMEOUT_SECONDS}', '', '', 'RPUSH'
   if full then timeout, ttlMs, dueAt, push = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7] end
@@ -75,7 +112,7 @@ local function lay(at, id, enqueuedAt, full)
   end
   if dueAt == '' then add('enqueued_at', ARGV[at + 2]) end
   if full then
-    for i = 1, #optional do add(optional[i], ARGV[at + 7 + i]) end
+    for i = 1, #optional do add(optional[i], ARGV[at + 8 + i]) end
   end
   answer = redis.pcall('HSET', hash, unpack(fields))
   if isError(answer) then return answer end

@@ -129,7 +129,8 @@ describe.each([
     { command: 'zadd', refused: isNoted ? ['later'] : ['plain', 'mine', 'short', 'front', 'later'] },
     { command: 'get', refused: ['mine'] },
     { command: 'set', refused: ['mine'] },
-    { command: 'zrem', refused: [] },
+    { command: 'zrem', refused: ['mine'] },
+    { command: 'lrem', refused: ['mine'] },
   ])(
     'without the right to $command refuses, leaves nothing, and lays down once when it is back',
     async ({ command, refused }) => {
@@ -164,7 +165,7 @@ describe.each([
 
   it.each([
     { key: 'the list', name: () => 'rq:queue:q', refused: ['plain', 'mine', 'short', 'front'] },
-    { key: 'the schedule', name: () => 'rq:scheduled:q', refused: ['later'] },
+    { key: 'the schedule', name: () => 'rq:scheduled:q', refused: ['mine', 'later'] },
     {
       key: 'the set of queues',
       name: () => 'rq:queues',
@@ -232,6 +233,8 @@ describe.each([
       'get',
       'set',
       'bitfield',
+      'zrem',
+      'lrem',
     ];
     const jobs = Array.from({ length: 8 }, () => Object.values(batch())).flat();
     const laidDown = new Set<JobRecord>();
@@ -355,5 +358,49 @@ describe('an id that RQ has already, and no marker of ours', () => {
     expect(await outcomes([make({ id: 'mine' })])).toEqual(['duplicate']);
     await server.command('DEL', keys.marker('mine'));
     expect(await outcomes([make({ id: 'mine' })])).toEqual(['delivered']);
+  });
+});
+
+describe('a caller’s id that stands in RQ’s keys without a hash', () => {
+  const stale = (count: number) => Array.from({ length: count }, (_, i) => `stale-${i}`);
+  const others = Array.from({ length: 2500 }, (_, i) => `other-${i}`);
+
+  it.each([1, 8, 9, 60])('is run once, at its new place: %i of them in a batch', async (count) => {
+    const expired = stale(count);
+    await server.command('RPUSH', 'rq:queue:q', ...expired, ...others, ...expired);
+    await server.command('ZADD', 'rq:scheduled:q', ...expired.flatMap((id) => ['9999999999', id]));
+    const jobs = expired.map((id) => make({ id }));
+    const told = await outcomes([...jobs, make({ id: 'new' })]);
+    expect(told).toEqual(Array(count + 1).fill('delivered'));
+    expect(await waiting()).toEqual([...others, ...expired, 'new']);
+    expect(await scheduled()).toEqual([]);
+  });
+
+  it('is run once when it is to be run later, too', async () => {
+    await server.command('RPUSH', 'rq:queue:q', 'stale', 'other');
+    expect(await outcomes([make({ id: 'stale', runAt: NOW + 60_000 })])).toEqual(['delivered']);
+    expect(await waiting()).toEqual(['other']);
+    expect(await scheduled()).toEqual(['stale']);
+  });
+
+  it.each([
+    { command: 'zrem', from: 0 },
+    { command: 'lrem', from: 0 },
+    { command: 'lrange', from: 8 },
+  ])('is refused without the right to $command, which its places outlive', async ({ command, from }) => {
+    const expired = stale(12);
+    await server.command('RPUSH', 'rq:queue:q', ...expired);
+    await deny(command);
+    const jobs = expired.map((id) => make({ id }));
+    const told = jobs.map((_, i) => (i < from ? 'delivered' : 'noperm'));
+    expect(await outcomes(jobs)).toEqual(told);
+    expect((await hashes()).sort()).toEqual(expired.slice(0, from).sort());
+    expect((await waiting()).sort()).toEqual([...expired].sort());
+    await allow();
+    await untilMarkersAreGone(jobs.slice(from));
+    expect(await outcomes(jobs)).toEqual(
+      told.map((word) => (word === 'noperm' ? 'delivered' : 'recognised')),
+    );
+    await expectInLine(jobs);
   });
 });

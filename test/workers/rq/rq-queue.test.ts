@@ -62,6 +62,20 @@ describe('the same id enqueued twice', () => {
   });
 });
 
+it('runs once when a Python service’s job of its id has expired in line', async () => {
+  const { queue, site, server } = await rqQueue(NAME);
+  await site.ask(
+    `q = Queue("${NAME}", connection=connection, serializer=serializer)`,
+    'q.enqueue("jobs.note", job_id="task-1", ttl=1); answer = None',
+  );
+  await waitFor(async () => (await server.command('EXISTS', 'rq:job:task-1')) === 0, {
+    what: 'the job to expire',
+  });
+  expect(await queue.enqueue('jobs.note', [], { id: 'task-1' })).toMatchObject({ outcome: 'enqueued' });
+  await site.burst(NAME);
+  expect(site.ran()).toEqual(['task-1']);
+});
+
 it('is a duplicate of a job that was canceled while it runs, until its function has returned', async () => {
   const { queue, site, server } = await rqQueue(NAME);
   const look = [

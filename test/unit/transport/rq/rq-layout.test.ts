@@ -17,10 +17,10 @@ const make = (fields: Partial<JobRecord> = {}) =>
 function written(fields: Partial<JobRecord>, now = NOW, encoding: Encoding = json) {
   const args: Argument[] = [];
   rqLayout(rqKeys('q'), encoding, now).write(args, make(fields), true, 9);
-  const [key, data, createdAt, description, timeout, ttlMs, dueAt, push, ...optional] = args;
+  const [key, data, createdAt, description, timeout, ttlMs, dueAt, push, callers, ...optional] = args;
   const [ttl, resultTtl, failureTtl, retriesLeft, retryIntervals, meta, atFront] = optional;
   return {
-    ...{ key, data, createdAt, description, timeout, ttlMs, dueAt, push },
+    ...{ key, data, createdAt, description, timeout, ttlMs, dueAt, push, callers },
     ...{ ttl, resultTtl, failureTtl, retriesLeft, retryIntervals, meta, atFront },
   };
 }
@@ -65,6 +65,11 @@ describe('the arguments of a job', () => {
     expect(written({ transportOptions: { retry: { max: 2, intervalSeconds: 5 } } }).retryIntervals).toBe(
       '[5]',
     );
+  });
+
+  it('tell a caller’s id from a generated one', () => {
+    expect(written({ id: 'mine' }).callers).toBe('1');
+    expect(written({ transportOptions: { atFront: true } }).callers).toBe('');
   });
 
   it('hold the function and its arguments in JSON', () => {
