@@ -30,16 +30,26 @@ export function checkRqJob(job: JobRecord, options: unknown, payload: unknown): 
       'The payload must be the list of arguments, or { args?: [...], kwargs?: {...} }',
     );
   }
-  const problem = pythonProblem(value, payload, 'payload');
+  const problem = readably('payload', () => pythonProblem(value, payload, 'payload'));
   if (problem !== undefined)
     refuse('PAYLOAD_INVALID', `Python would not get the payload as it is: ${problem}`);
   if (options === undefined) return;
-  const optionProblem = optionsProblem(job.transportOptions, options);
+  const optionProblem = readably('options.transport', () => optionsProblem(job.transportOptions, options));
   if (optionProblem !== undefined) refuse('OPTION_UNSUPPORTED', optionProblem);
   if ((ttlEndsAt(job) ?? Number.POSITIVE_INFINITY) <= (job.runAt ?? 0)) {
     refuse(
       'OPTION_UNSUPPORTED',
       'options.transport.ttlSeconds ends before options.runAt: the job would never run',
     );
+  }
+}
+
+/** What `find` finds in what the caller gave, which JSON has read before. */
+function readably(what: string, find: () => string | undefined): string | undefined {
+  try {
+    return find();
+  } catch {
+    // The error is the caller's own, and may say what is there.
+    return `${what} could be read only once: a getter in it throws`;
   }
 }

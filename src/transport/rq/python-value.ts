@@ -27,10 +27,19 @@ export function pythonProblem(value: JsonValue, given: unknown, root: string): s
     if (typeof value === 'string') return value.isWellFormed() ? undefined : 'is no valid Unicode';
     if (typeof value === 'boolean') return undefined;
     if (path.length >= MAX_DEPTH) return `is more than ${MAX_DEPTH} levels deep`;
+    if (ArrayBuffer.isView(given))
+      return 'is bytes, which JSON cannot hold; give them as text, in base64 say';
     // What a toJSON() leaves out is its author's business.
-    const source = hasToJson(given)
-      ? undefined
-      : (given as Readonly<Record<PropertyKey, unknown>> | undefined);
+    const source = isObject(given) && !hasToJson(given) ? given : undefined;
+    if (source !== undefined && !Array.isArray(source)) {
+      if (!isPlain(source))
+        return 'is neither a list nor a plain object, but an instance of a class (a Set, say)';
+      const lost = Reflect.ownKeys(source).find((key) => isLeftOut(source, key));
+      if (lost !== undefined) {
+        path.push(lost);
+        return 'is or has for its key a function or a symbol, which JSON leaves out';
+      }
+    }
     const keys = Array.isArray(value) ? value.keys() : Object.keys(value);
     for (const key of keys) {
       if (typeof key === 'string' && !key.isWellFormed()) return 'has a key that is no valid Unicode';
@@ -52,6 +61,24 @@ function numberProblem(value: number): string | undefined {
     return undefined;
   }
   return 'is a whole number beyond Number.MAX_SAFE_INTEGER, whose last digits may be wrong; give it as text';
+}
+
+function isObject(given: unknown): given is Readonly<Record<PropertyKey, unknown>> {
+  return typeof given === 'object' && given !== null;
+}
+
+/** Its prototype is none or a root: that of a plain object, also of one that another realm made. */
+function isPlain(given: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(given);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Whether JSON leaves out what `given` has under `key`, and it is something: undefined may be left out. */
+function isLeftOut(given: Readonly<Record<PropertyKey, unknown>>, key: PropertyKey): boolean {
+  if (!Object.prototype.propertyIsEnumerable.call(given, key)) return false;
+  if (typeof key === 'symbol') return given[key] !== undefined;
+  const item = given[key];
+  return (typeof item === 'function' || typeof item === 'symbol') && !hasToJson(item);
 }
 
 /** Whether JSON has made null of something that is not nothing. */

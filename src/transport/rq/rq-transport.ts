@@ -28,7 +28,7 @@ export interface RqTransportOptions {
  *
  * - A job is one job of RQ's: with the id of one that waits or runs, whoever enqueued that, it is a `duplicate`; one that has
  *   ended is replaced.
- * - What JSON does not hold exactly (NaN, whole numbers beyond `Number.MAX_SAFE_INTEGER`) and what a worker would choke on
+ * - What JSON does not hold exactly (NaN, whole numbers beyond `Number.MAX_SAFE_INTEGER`, a Set) and what a worker would choke on
  *   or lose is refused by `enqueue()`, by name.
  * - `runAt` and intervals between retries need a worker with a scheduler (`rq worker --with-scheduler`).
  * - Not for Redis Cluster nor a client with a `keyPrefix`: the queue's constructor throws. A client of those that a function

@@ -75,9 +75,39 @@ describe('a payload', () => {
     });
     expect(refused({}, [Number.NaN])).toMatchObject({ code: 'PAYLOAD_INVALID' });
   });
+
+  it('is refused, without the getter’s words, when it can be read only once', () => {
+    const error = refused({}, { kwargs: readOnce() });
+    expect(error).toMatchObject({ code: 'PAYLOAD_INVALID', fate: 'not-delivered' });
+    expect(error).not.toHaveProperty('cause', expect.anything());
+    expect(String(error)).not.toContain('secret');
+  });
 });
 
+/** Its getter throws when it is asked again. */
+function readOnce(): object {
+  let reads = 0;
+  return {
+    get secret() {
+      reads += 1;
+      if (reads > 1) throw new Error('secret');
+      return 1;
+    },
+  };
+}
+
 describe('options', () => {
+  it('are refused when they can be read only once', () => {
+    expect(refused({}, [], { meta: readOnce() })).toMatchObject({ code: 'OPTION_UNSUPPORTED' });
+  });
+
+  it('are refused with a meta that JSON changes', () => {
+    expect(refused({}, [], { meta: { tags: new Set(['a']) } })).toMatchObject({
+      code: 'OPTION_UNSUPPORTED',
+      message: expect.stringContaining('options.transport.meta.tags is neither'),
+    });
+  });
+
   const most = 2 ** 31 - 1;
 
   it.each<[object]>([
