@@ -88,13 +88,14 @@ export class FactoryConnection implements RedisConnection {
     const next = adoptClient(client);
     try {
       this.#check(next?.client ?? client);
+      if (next) return next;
+      throw new TypeError('The factory given as `redis` returned no ioredis or node-redis client.');
     } catch (error) {
       // Nobody else would end it.
       if (next) end(next);
+      else endUnknown(client);
       throw error;
     }
-    if (next) return next;
-    throw new TypeError('The factory given as `redis` returned no ioredis or node-redis client.');
   }
 
   get #isWaiting(): boolean {
@@ -143,4 +144,18 @@ function end(connection: RedisConnection): void {
   // It may still emit `error`; without a listener that would end the process.
   connection.listen({ up() {}, down() {}, error() {} });
   connection.destroy();
+}
+
+/** Ends what is no client that the library knows, a cluster's say, if it looks as if it could be ended. */
+function endUnknown(client: unknown): void {
+  if (typeof client !== 'object' || client === null) return;
+  const { on, destroy, disconnect, close } = client as Readonly<Record<string, unknown>>;
+  try {
+    if (typeof on === 'function') on.call(client, 'error', () => {});
+    // Of those that a client has, the first is the one that waits least.
+    const finish = [destroy, disconnect, close].find((method) => typeof method === 'function');
+    if (typeof finish === 'function') Promise.resolve(finish.call(client)).catch(() => {});
+  } catch {
+    // It had ended before, or is something else: why it was refused is what counts.
+  }
 }

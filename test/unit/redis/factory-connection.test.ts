@@ -1,4 +1,7 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
+import { Cluster as Cluster5 } from 'ioredis5';
+import { createCluster } from 'redis';
+import { createCluster as createCluster5 } from 'redis5';
 import { expect, it, onTestFinished } from 'vitest';
 import { FactoryConnection } from '../../../src/redis/factory-connection.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -78,4 +81,59 @@ it('keeps a client that it is given twice, in whatever order', async () => {
   await give(0, client);
   expect(connection.client).toBe(client);
   expect(client.status).not.toBe('end');
+});
+
+/** Asks for `client`; resolves with what was told of it. */
+async function offer(client: unknown): Promise<string[]> {
+  const connection = new FactoryConnection(() => client);
+  onTestFinished(() => connection.destroy());
+  const errors: string[] = [];
+  connection.listen({ up() {}, down() {}, error: (error) => errors.push(String(error)) });
+  await connection.replace();
+  expect(connection.client).toBeUndefined();
+  return errors;
+}
+
+const rootNodes = [{ socket: { host: '127.0.0.1', port: 1 } }];
+const REFUSED = [expect.stringContaining('returned no ioredis or node-redis client')];
+
+it.each([
+  { name: 'ioredis 6', make: () => new Cluster([{ host: '127.0.0.1', port: 1 }]) },
+  { name: 'ioredis 5', make: () => new Cluster5([{ host: '127.0.0.1', port: 1 }]) },
+])('ends a client of a cluster, which goes on connecting else: $name', async ({ make }) => {
+  const cluster = make();
+  onTestFinished(() => cluster.disconnect());
+  expect(cluster.status).toBe('connecting');
+  expect(await offer(cluster)).toEqual(REFUSED);
+  await waitFor(() => cluster.status === 'end', { what: 'the cluster’s client to end' });
+});
+
+it.each([
+  { name: 'node-redis 6', make: () => createCluster({ rootNodes }) },
+  { name: 'node-redis 5', make: () => createCluster5({ rootNodes }) },
+])('ends a client of a cluster that is open: $name', async ({ make }) => {
+  const cluster = make();
+  const connecting = cluster.connect().catch(() => {});
+  expect(cluster.isOpen).toBe(true);
+  expect(await offer(cluster)).toEqual(REFUSED);
+  expect(cluster.isOpen).toBe(false);
+  expect(cluster.listenerCount('error')).toBeGreaterThan(0);
+  await connecting;
+});
+
+it.each<[string, unknown]>([
+  ['nothing', undefined],
+  ['text', 'redis://127.0.0.1'],
+  ['an object', {}],
+  ['one whose end fails', { disconnect: () => Promise.reject(new Error('secret')) }],
+  [
+    'one whose end throws',
+    {
+      destroy() {
+        throw new Error('secret');
+      },
+    },
+  ],
+])('says of anything else that it is no client: %s', async (_, client) => {
+  expect(await offer(client)).toEqual(REFUSED);
 });
