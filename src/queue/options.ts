@@ -295,7 +295,10 @@ function recognitionSection(
 
 function resolveConnection(redis: unknown, transport: Transport): RedisConnection {
   if (transport.connection !== undefined) return ownConnection(transport.connection, redis, transport.name);
-  const check = (client: unknown) => transport.checkClient?.(client);
+  const check = (client: unknown) => {
+    // What is none is refused for that.
+    if (typeof client === 'object' && client !== null) transport.checkClient?.(client);
+  };
   if (typeof redis === 'function') return new FactoryConnection(redis as ClientFactory, check);
   // Before it is recognised: of a client that no transport can use, this one may know what to do about it.
   check(redis);

@@ -1,6 +1,5 @@
 /** Throws a `TypeError` for a client through which RQ's keys would land where no worker looks, or in no one place. */
-export function checkRqClient(client: unknown): void {
-  if (typeof client !== 'object' || client === null) return;
+export function checkRqClient(client: object): void {
   const { options, isCluster } = client as {
     readonly options?: { readonly keyPrefix?: unknown } | null;
     readonly isCluster?: unknown;

@@ -76,7 +76,7 @@ export class RqTransport implements Transport<RqJobOptions> {
     return ttlEndsAt(job);
   }
 
-  checkClient(client: unknown): void {
+  checkClient(client: object): void {
     checkRqClient(client);
   }
 

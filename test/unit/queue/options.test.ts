@@ -369,6 +369,28 @@ describe('a client is recognised by its shape', () => {
     expect(recogniseClient(connection)).toBe(connection);
   });
 
+  it('and shown to the transport, which sees objects only', async () => {
+    const seen: unknown[] = [];
+    const transport = Object.assign(new StreamsTransport(), { checkClient: (it: object) => seen.push(it) });
+    const connection = new IdleConnection();
+    const bare = Object.assign(new IdleConnection(), { client: 'none' });
+    const unknown = { isCluster: true };
+    for (const redis of [connection, bare]) resolveOptions({ redis, backup: store, transport });
+    for (const redis of [unknown, null, undefined, 'redis://127.0.0.1', 5]) {
+      const options = { redis, backup: store, transport } as unknown as QueueOptions;
+      expect(thrownBy(() => resolveOptions(options))).toMatchObject({ name: 'TypeError' });
+    }
+    expect(seen).toEqual([connection, connection.client, bare, unknown]);
+    seen.length = 0;
+    const factory = resolveOptions({
+      redis: () => null,
+      backup: store,
+      transport,
+    } as unknown as QueueOptions);
+    await (factory.connection as FactoryConnection).replace();
+    expect(seen).toEqual([]);
+  });
+
   it('and a function is a factory, which is called only when a queue is made', async () => {
     let calls = 0;
     const redis = () => {
