@@ -23,7 +23,7 @@ const queue = new ResilientQueue<Jobs, RqTransport>('orchestrator', {
   transport: new RqTransport({ serializer: 'json' }),
 });
 queue.on('health', ({ status, backup }) => console.log(`queue is ${status}, ${backup.pending} jobs wait`));
-queue.on('dropped', ({ id, reason }) => console.error(`job ${id} is lost: ${reason}`));
+queue.on('dropped', ({ id, reason }) => console.error(`job ${id} may be lost: ${reason}`));
 queue.on('error', ({ kind, error }) => console.error(`queue: ${kind}: ${error.message}`));
 
 const app = express();

@@ -6,7 +6,8 @@ export interface RqJobOptions {
   readonly timeoutSeconds?: number | undefined;
   /**
    * Counted from `enqueue()`: a job that no worker has begun by then is never run. In the backup it is dropped, and reported
-   * (`expired`); in RQ it expires silently, as RQ's own do. 1 to 2^31 - 1; with `runAt`, beyond that. @default none
+   * (`expired`); in RQ it expires silently, as RQ's own do. With `runAt` it has to end after that, and what is left then begins when
+   * RQ's scheduler puts the job in line: a scheduler that comes late lets it run later. 1 to 2^31 - 1. @default none
    */
   readonly ttlSeconds?: number | undefined;
   /** How long the result is kept; 0: not at all, -1: for ever. @default the worker's, 500 */
