@@ -10,6 +10,7 @@ export interface QueueKeys {
   marker(id: string): string;
 }
 
+/** The names of what the library itself keeps in Redis for the queue called `queue`; those of its jobs are the transport's. */
 export function queueKeys(queue: string): QueueKeys {
   const prefix = `rsq:{${queue}}:`;
   const seen = `${prefix}seen:`;

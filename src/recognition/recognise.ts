@@ -70,7 +70,10 @@ export interface RecognitionContext {
   readonly notes?: Pick<EpochNotes, 'isFresh' | 'noted'> | undefined;
 }
 
-/** Delivers `jobs` through recognition, in one script. Rejects as the client does, and with {@link ReplyMismatchError}. */
+/**
+ * Delivers `jobs` through recognition, in one script. Rejects as the client does, and with a ReplyMismatchError when the reply is not
+ * this batch's.
+ */
 export function recognise(
   connection: RedisConnection,
   keys: QueueKeys,

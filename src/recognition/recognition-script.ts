@@ -8,7 +8,7 @@ export const IS_THERE = 'RSQ_IS_THERE';
  *
  * `lay` is Lua source that defines `local function lay(at, id, enqueuedAt, full)`: it writes one job whose own arguments
  * start at `ARGV[at]`, returns nothing or an error table, never raises, and leaves nothing behind when it returns an error.
- * A job has `plain` arguments of its own, or `full` in a full run. An error of {@link IS_THERE} makes the job a duplicate: as
+ * A job has `plain` arguments of its own, or `full` in a full run. An error of `RSQ_IS_THERE` makes the job a duplicate: as
  * with every other, its bit and its marker are taken back.
  *
  * Why they are as they are:
@@ -27,6 +27,11 @@ export interface RecognitionScripts {
   readonly usual: Script;
 }
 
+/**
+ * Makes a transport's scripts, once for all its queues, of `lay`, the Lua source that writes one job ({@link RecognitionScripts} says what
+ * it has to keep to). `plain` and `full` are how many arguments of its own a job has in either form: as many as `Layout.write()`
+ * appends.
+ */
 export function recognitionScripts(lay: string, plain: number, full: number): RecognitionScripts {
   return { general: generalScript(lay, plain, full), usual: usualScript(lay, plain) };
 }

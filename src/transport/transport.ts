@@ -64,8 +64,9 @@ export interface Transport<Options = unknown> {
   /**
    * Throws a `TypeError` that says what to do when jobs that go through `client` would not get where they are looked for. `client` is
    * any object that was given as `redis`, also one that the library does not know: a client or a `RedisConnection`, whose own
-   * client is looked at, too, if it is an object. Called when the queue is made, so that its constructor throws. A client that a factory makes is not there by then: it is looked at
-   * as soon as it is, refused in an `error` event of the kind `configuration`, and ended before anything goes through it.
+   * client is looked at, too, if it is an object. Called when the queue is made, so that its constructor throws. A client that a
+   * factory makes is not there by then: it is looked at as soon as it is, refused in an `error` event of the kind `configuration`,
+   * and ended before anything goes through it.
    */
   checkClient?(client: object): void;
   /**
