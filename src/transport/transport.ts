@@ -15,8 +15,8 @@ export interface TransportCapabilities {
   /** `deliver()` reads the witness it is given. */
   readonly witness: boolean;
   /**
-   * Tells a delivery that it recognises, and an id that another job has, from a job that it lays down now. Without this all three
-   * are `delivered`, and no receipt says `duplicate`.
+   * Always tells a delivery that it recognises, and an id that another job has, from a job that it lays down now. Without this
+   * either may be told as `delivered`, too, and its receipt say `enqueued`.
    */
   readonly tellsDuplicates: boolean;
   /** Honours `runAt`. */

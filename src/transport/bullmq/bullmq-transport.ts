@@ -67,7 +67,8 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
       atomicBatch: false,
       recognitionMs: this.#deduplicationMs,
       witness: false,
-      tellsDuplicates: true,
+      // Two processes that add one id at the same instant may both be told that it was theirs.
+      tellsDuplicates: false,
       runAt: true,
       headers: false,
       orderingKey: false,
