@@ -45,6 +45,8 @@ export interface TransportUnderTest {
   job?(marked: unknown): { readonly name: string; readonly payload: unknown };
   /** Values of `options.transport`: those that it takes, with which a job may be run at once, and those that it must refuse. */
   readonly options: { readonly taken: readonly unknown[]; readonly refused: readonly unknown[] };
+  /** What a job needs to have for `refuse` to refuse it alone. @default {} */
+  readonly refusable?: Partial<Pick<JobRecord, 'runAt' | 'headers' | 'transportOptions'>>;
   /** The transport has one queue of its own, whatever queue it is asked for: it is not tried with two. @default false */
   readonly hasOwnQueue?: boolean;
   /** Ids that it must refuse. @default none */
