@@ -17,7 +17,7 @@ export async function queueBeforeBullMq(port: number): Promise<Contestant> {
   });
   let n = 0;
   return {
-    name: 'enqueue() before BullMQ',
+    name: 'enqueue(), BullMqTransport',
     command: 'evalsha',
     enqueue: () => queue.enqueue(JOB_NAME, payloadOf(n++)),
     laidDown: () => bullMq.getWaitingCount(),

@@ -1,6 +1,5 @@
 import { RedisServer } from '../../test/support/redis-server.js';
 import { bareScript } from '../contestants/bare-script.js';
-import { queueBeforeBullMq } from '../contestants/before-bullmq.js';
 import { bullmq } from '../contestants/bullmq.js';
 import type { Contestant } from '../contestants/contestant.js';
 import { rawIoredis } from '../contestants/raw-ioredis.js';
@@ -32,22 +31,20 @@ export async function run(settings: Settings): Promise<PartResult> {
   const oursOverNode = await queueOverNodeRedis(port);
   const bare = await bareScript(port);
   const bull = await bullmq(port);
-  const beforeBull = await queueBeforeBullMq(port);
   const contestants = [raw, auto, rawNode, bare, ours, oursOverNode, bull];
-  const all = [...contestants, beforeBull];
 
   const durationMs = size(settings, 1000, 60);
   const samples = new Map<Callers, Map<Contestant, Sample[]>>();
   for (const callers of CALLERS) {
     const once = (contestant: Contestant, forMs: number) => measure(server, contestant, callers, forMs);
-    for (const contestant of all) await once(contestant, size(settings, 500, 20));
-    const ofRounds = await inRounds(all, settings.rounds, (contestant, round) => {
+    for (const contestant of contestants) await once(contestant, size(settings, 500, 20));
+    const ofRounds = await inRounds(contestants, settings.rounds, (contestant, round) => {
       if (contestant === raw) tell(`enqueue: ${callers} callers, round ${round + 1} of ${settings.rounds}`);
       return once(contestant, durationMs);
     });
     samples.set(callers, ofRounds);
   }
-  for (const contestant of all) await contestant.close();
+  for (const contestant of contestants) await contestant.close();
 
   const of = (contestant: Contestant, callers: Callers) => samples.get(callers)?.get(contestant) ?? [];
   const rates = (contestant: Contestant, callers: Callers) =>
@@ -83,12 +80,6 @@ export async function run(settings: Settings): Promise<PartResult> {
       },
       cpuTable(contestants, of, 1),
       cpuTable(contestants, of, 256),
-      {
-        title: 'Times as fast as the producer that is replaced',
-        note: 'In front of BullMQ, each job has a deduplication besides; against BullMQ `add`.',
-        columns: ['', ...columns],
-        rows: [[beforeBull.name, ...CALLERS.map((callers) => against(beforeBull, bull, callers))]],
-      },
     ],
     goals: [
       { what: '256 callers, against ioredis `xadd`', least: 2, measured: against(ours, raw, 256) },

@@ -1,4 +1,5 @@
 import { RedisServer } from '../../test/support/redis-server.js';
+import { queueBeforeBullMq } from '../contestants/before-bullmq.js';
 import { bullmq } from '../contestants/bullmq.js';
 import type { Contestant } from '../contestants/contestant.js';
 import { pythonRq } from '../contestants/python-rq.js';
@@ -32,6 +33,7 @@ export async function run(settings: Settings): Promise<PartResult> {
     const rivals = new Map<Producer, Producer>([
       [await of(queueForRq(port, 'json')), python],
       [await of(queueForRq(port, 'pickle')), python],
+      [await of(queueBeforeBullMq(port)), bull],
       [await of(queueOverIoredis(port)), bull],
     ]);
     const producers = [...rivals.keys(), python, bull];
