@@ -5,6 +5,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     'backup/lmdb': 'src/backup/lmdb.ts',
+    bullmq: 'src/bullmq/index.ts',
     conformance: 'src/conformance/index.ts',
     'transport/rq': 'src/transport/rq.ts',
     'transport/bullmq': 'src/transport/bullmq.ts',

@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 const alias: Record<string, string> = {
   // Before the root, which is the beginning of it.
   '@morningai/resilient-queue/backup/lmdb': fileURLToPath(new URL('./src/backup/lmdb.ts', import.meta.url)),
+  '@morningai/resilient-queue/bullmq': fileURLToPath(new URL('./src/bullmq/index.ts', import.meta.url)),
   '@morningai/resilient-queue/conformance': fileURLToPath(
     new URL('./src/conformance/index.ts', import.meta.url),
   ),

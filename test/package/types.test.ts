@@ -124,7 +124,8 @@ describe("a consumer's project with BullMQ", () => {
   it.each(majors)('can put us in front of a queue of %s, payloads and options typed by it', (name) => {
     const lines = [
       `import { MemoryBackupStore, ResilientQueue } from '${manifest.name}';`,
-      `import { BullMqTransport, fromBullMq } from '${manifest.name}/transport/bullmq';`,
+      `import { fromBullMq } from '${manifest.name}/bullmq';`,
+      `import { BullMqTransport } from '${manifest.name}/transport/bullmq';`,
       `import { Queue } from '${name}';`,
       "const bullMq = new Queue<{ to: string }>('orders', { connection: { port: 1 } });",
       'const backup = new MemoryBackupStore();',

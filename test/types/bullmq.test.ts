@@ -1,8 +1,9 @@
 import type { Queue } from 'bullmq';
 import type { Queue as Queue5 } from 'bullmq5';
 import { describe, expectTypeOf, it } from 'vitest';
+import { fromBullMq } from '../../src/bullmq/index.js';
 import { type BackupStore, type RedisClient, ResilientQueue, type UntypedJobs } from '../../src/index.js';
-import { BullMqTransport, fromBullMq } from '../../src/transport/bullmq.js';
+import { BullMqTransport } from '../../src/transport/bullmq.js';
 
 // Checked by `tsc`; nothing here runs.
 

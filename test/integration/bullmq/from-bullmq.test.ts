@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobsOptions, Queue } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { type FromBullMqOptions, fromBullMq } from '../../../src/bullmq/index.js';
 import { EnqueueManyError, MemoryBackupStore } from '../../../src/index.js';
-import { type FromBullMqOptions, fromBullMq } from '../../../src/transport/bullmq.js';
 import { bullMqSite } from '../../support/bullmq/bullmq-site.js';
 import { bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
 

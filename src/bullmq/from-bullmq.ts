@@ -1,15 +1,12 @@
-// It stands in front of the whole library, as a service does, and takes it by the same name.
-import {
-  type EnqueueOptions,
-  type QueueOptions,
-  type Receipt,
-  ResilientQueue,
-  ResilientQueueError,
-  systemClock,
-  type UntypedJobs,
-} from '@morningai/resilient-queue';
-import type { AddOptions, BullMqQueue } from './bullmq-queue.js';
-import { BullMqTransport, type BullMqTransportOptions } from './bullmq-transport.js';
+import { systemClock } from '../clock/clock.js';
+import { ResilientQueueError } from '../errors/resilient-queue-error.js';
+import type { EnqueueOptions } from '../queue/enqueue-options.js';
+import type { UntypedJobs } from '../queue/enqueuer.js';
+import type { QueueOptions } from '../queue/options.js';
+import type { Receipt } from '../queue/receipt.js';
+import { ResilientQueue } from '../queue/resilient-queue.js';
+import type { AddOptions, BullMqQueue } from '../transport/bullmq/bullmq-queue.js';
+import { BullMqTransport, type BullMqTransportOptions } from '../transport/bullmq/bullmq-transport.js';
 
 /** Options of {@link fromBullMq}: those of the transport, and those of a queue that it can honour. */
 export interface FromBullMqOptions

@@ -1,0 +1,6 @@
+export {
+  type AddedJob,
+  type FromBullMqOptions,
+  fromBullMq,
+  type ResilientBullMqQueue,
+} from './from-bullmq.js';
