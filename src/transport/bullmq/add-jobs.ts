@@ -14,25 +14,34 @@ class ReplyError extends Error {
   override readonly name = 'ReplyError';
 }
 
-/**
- * Adds `jobs` in one pipeline. Resolves, for each, with the error that kept it from being added, undefined where BullMQ has it.
- * Rejects when there is no telling them apart, as BullMQ does.
- */
-export async function addJobs(
-  queue: Producer,
-  jobs: readonly BulkJob[],
-): Promise<readonly (Error | undefined)[]> {
+/** What kept each job from being added, undefined where BullMQ has it. */
+export interface Attempt {
+  readonly problems: readonly (Error | undefined)[];
+  /** BullMQ only says that some job was refused, and not which: others may be there, or have been refused for another reason. */
+  readonly isOfOne: boolean;
+}
+
+/** Adds `jobs` in one pipeline. Rejects when nothing is known of any, as BullMQ does. */
+export async function addTogether(queue: Producer, jobs: readonly BulkJob[]): Promise<Attempt> {
   let answers: readonly Added[];
   try {
     answers = await queue.addBulk(jobs);
   } catch (error) {
     const reply = replyOf(error);
-    // Over node-redis BullMQ does not load a script again that the server has lost, except with `add()`.
-    if (reply?.message.startsWith('NOSCRIPT')) return addOneByOne(queue, jobs);
-    if (reply && isRefusal(reply)) return jobs.map(() => reply);
-    throw reply ?? error;
+    if (!reply || !(isRefusal(reply) || isLostScript(reply))) throw reply ?? error;
+    return { problems: jobs.map(() => reply), isOfOne: jobs.length > 1 || isLostScript(reply) };
   }
-  return jobs.map((job, i) => problemOf(job, answers?.[i]));
+  return { problems: jobs.map((job, i) => problemOf(job, answers?.[i])), isOfOne: false };
+}
+
+/** Adds each of `jobs` on its own, so that each has its own answer. Never rejects. */
+export async function addOneByOne(queue: Producer, jobs: readonly BulkJob[]): Promise<Attempt> {
+  const added = await Promise.allSettled(jobs.map(({ name, data, opts }) => queue.add(name, data, opts)));
+  const problems = added.map((answer, i) => {
+    if (answer.status === 'fulfilled') return problemOf(jobs[i] as BulkJob, answer.value);
+    return replyOf(answer.reason) ?? (answer.reason instanceof Error ? answer.reason : new Error());
+  });
+  return { problems, isOfOne: false };
 }
 
 /** Whether Redis is well and refused a job, perhaps in the middle of adding it. */
@@ -40,15 +49,9 @@ export function isRefusal({ message }: Error): boolean {
   return /^(?:ERR|WRONGTYPE|NOPERM|CROSSSLOT)\b/.test(message);
 }
 
-async function addOneByOne(
-  queue: Producer,
-  jobs: readonly BulkJob[],
-): Promise<readonly (Error | undefined)[]> {
-  const added = await Promise.allSettled(jobs.map(({ name, data, opts }) => queue.add(name, data, opts)));
-  return added.map((answer, i) => {
-    if (answer.status === 'fulfilled') return problemOf(jobs[i] as BulkJob, answer.value);
-    return replyOf(answer.reason) ?? (answer.reason instanceof Error ? answer.reason : new Error());
-  });
+/** Over node-redis BullMQ does not load a script again that the server has lost, except with `add()`. */
+function isLostScript({ message }: Error): boolean {
+  return message.startsWith('NOSCRIPT');
 }
 
 function problemOf({ opts }: BulkJob, answer: Added): Error | undefined {

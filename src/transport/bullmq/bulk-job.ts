@@ -4,9 +4,14 @@ import type { BulkJob, Producer } from './bullmq-queue.js';
 /** In front of the ids by which BullMQ knows our jobs again, so that they are none of your own. */
 const OURS = 'rsq:';
 
-/** The string that BullMQ keeps for as long as it knows the job of this id. */
+/** By which BullMQ knows the job of this id again. */
+export function deduplicationId(id: string): string {
+  return OURS + id;
+}
+
+/** The string that BullMQ keeps for as long. */
 export function deduplicationKey(queue: Producer, id: string): string {
-  return queue.toKey(`de:${OURS}${id}`);
+  return queue.toKey(`de:${deduplicationId(id)}`);
 }
 
 /**
@@ -24,7 +29,7 @@ export function bulkJob(job: JobRecord, deduplicationMs: number, now: number): B
       timestamp,
       ...(job.runAt !== undefined && { delay: delayMs(job.runAt, timestamp, now) }),
       jobId: job.id,
-      deduplication: { id: OURS + job.id, ttl: deduplicationMs },
+      deduplication: { id: deduplicationId(job.id), ttl: deduplicationMs },
     },
   };
 }

@@ -1,15 +1,15 @@
 import type { JobRecord } from '../../job/job-record.js';
+import { sortFailure } from '../../policy/outage.js';
 import type { Delivery, DeliveryOutcome } from '../../recognition/recognise.js';
 import type { RedisConnection } from '../../redis/redis-connection.js';
 import type { DeliveryContext, Transport, TransportCapabilities } from '../transport.js';
-import { addJobs, isRefusal } from './add-jobs.js';
+import { type Attempt, addOneByOne, addTogether, BullMqAnswerError, isRefusal } from './add-jobs.js';
 import { bulkJob } from './bulk-job.js';
 import { BullMqConnection } from './bullmq-connection.js';
-import type { BullMqQueue, Producer } from './bullmq-queue.js';
+import type { BulkJob, BullMqQueue, Producer } from './bullmq-queue.js';
 import { checkBullMqJob } from './job-check.js';
 import type { BullMqJobOptions } from './job-options.js';
-import { LeftBehind } from './left-behind.js';
-import { askForPresence } from './presence.js';
+import { lookFor, type Whereabouts } from './presence.js';
 import { checkBullMqQueue } from './queue-check.js';
 
 /** Options of a {@link BullMqTransport}. */
@@ -47,8 +47,9 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
   readonly connection: RedisConnection;
   readonly #queue: Producer;
   readonly #connection: BullMqConnection;
-  readonly #leftBehind: LeftBehind;
   readonly #deduplicationMs: number;
+  /** How often jobs were sent again. */
+  #resent = 0;
 
   /**
    * `queue` stays yours: it is never closed.
@@ -62,7 +63,6 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
     this.#deduplicationMs = deduplicationMs(options);
     this.#connection = new BullMqConnection(producer);
     this.connection = this.#connection;
-    this.#leftBehind = new LeftBehind(producer);
     this.capabilities = {
       atomicBatch: false,
       recognitionMs: this.#deduplicationMs,
@@ -86,19 +86,38 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
   ): Promise<Delivery> {
     const firsts = firstOfEachId(jobs);
     const added = [...firsts.values()];
-    await this.#leftBehind.settle(connection, added);
     const { cuts } = this.#connection;
-    const presence = askForPresence(connection, this.#queue, added.filter(mayBeThere));
+    if (added.some(({ fate }) => fate === 'unknown')) this.#resent += 1;
+    const resent = this.#resent;
+    const looked = lookFor(connection, this.#queue, added.filter(mayBeThere));
     const bulk = added.map((job) => bulkJob(job, this.#deduplicationMs, now));
-    const problems = await this.#settle(connection, added, await addJobs(this.#queue, bulk));
+    const attempt = await addTogether(this.#queue, bulk);
+    const before = await looked;
     // A client that lost its connection may have sent everything twice, and then they were there because of the first time.
-    const isStraight = cuts === this.#connection.cuts;
+    const isStraight = () => cuts === this.#connection.cuts;
+    // A second attempt at the same job may overtake the first, when the client has to send the script's text.
+    const isOnly = () => isStraight() && resent === this.#resent;
+    const first = await this.#settle(connection, added, attempt, before, isOnly());
+    const again = added.flatMap((job, i) =>
+      first.again.has(job) ? [[job, bulk[i] as BulkJob] as const] : [],
+    );
+    const problems = new Map(first.problems);
+    if (again.length > 0) {
+      const own = await addOneByOne(
+        this.#queue,
+        again.map(([, one]) => one),
+      );
+      const some = again.map(([job]) => job);
+      const second = await this.#settle(connection, some, own, before, isOnly());
+      for (const job of some) problems.delete(job);
+      for (const [job, problem] of second.problems) problems.set(job, problem);
+    }
     const outcomes = new Map<JobRecord, DeliveryOutcome>();
-    for (const [i, job] of added.entries()) {
-      const rejected = problems[i];
+    for (const job of added) {
+      const rejected = problems.get(job);
       if (rejected) outcomes.set(job, { rejected });
-      else if (!presence.answer.has(job)) outcomes.set(job, 'delivered');
-      else outcomes.set(job, isStraight && job.fate === 'not-delivered' ? 'duplicate' : 'recognised');
+      else if (!isKnown(before.get(job))) outcomes.set(job, 'delivered');
+      else outcomes.set(job, isStraight() && job.fate === 'not-delivered' ? 'duplicate' : 'recognised');
     }
     return {
       outcomes: jobs.map((job) => outcomeOf(job, firsts.get(job.id) as JobRecord, outcomes)),
@@ -106,23 +125,39 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
     };
   }
 
-  /** What is left of `problems` once it is known which jobs Redis refused, and nothing is left behind of those. */
+  /**
+   * Looks for the jobs of an attempt that was refused, or that BullMQ may have accepted for what was left behind of another attempt.
+   * Resolves with why jobs are not there, in doubt where that cannot be told, and with those that have to be added `again`.
+   */
   async #settle(
     connection: RedisConnection,
     jobs: readonly JobRecord[],
-    problems: readonly (Error | undefined)[],
-  ): Promise<readonly (Error | undefined)[]> {
-    const places = jobs.flatMap((_, i) => (isRefused(problems[i]) ? [i] : []));
-    if (places.length === 0) return problems;
-    const errors = new Map(places.map((place) => [jobs[place] as JobRecord, problems[place] as Error]));
-    const areThere = await this.#leftBehind.undo(
-      connection,
-      [...errors.keys()],
-      (job) => errors.get(job) as Error,
-    );
-    const settled = [...problems];
-    for (const [i, place] of places.entries()) if (areThere[i]) settled[place] = undefined;
-    return settled;
+    attempt: Attempt,
+    before: ReadonlyMap<JobRecord, Whereabouts>,
+    isOnly: boolean,
+  ): Promise<{ readonly problems: ReadonlyMap<JobRecord, Error>; readonly again: ReadonlySet<JobRecord> }> {
+    const isDoubtful = (job: JobRecord, problem: Error | undefined) => {
+      if (problem) return attempt.isOfOne || isRefusal(problem);
+      // Those that were there stand in line. Others may have been added by somebody else meanwhile, and refused.
+      return !isKnown(before.get(job)) && (mayBeThere(job) || !isOnly);
+    };
+    const doubtful = jobs.filter((job, i) => isDoubtful(job, attempt.problems[i]));
+    const places = await lookFor(connection, this.#queue, doubtful);
+    const problems = new Map<JobRecord, Error>();
+    const again = new Set<JobRecord>();
+    for (const [i, job] of jobs.entries()) {
+      const problem = attempt.problems[i];
+      const place = places.get(job) ?? (problem ? 'nowhere' : 'there');
+      if (place === 'there') continue;
+      // The deduplication alone may be what BullMQ set just now, before it was refused.
+      if (place === 'ran' && (!problem || isKnown(before.get(job)))) continue;
+      if (place === 'nowhere') {
+        problems.set(job, problem ?? new BullMqAnswerError('it stands in no line'));
+        if (!problem || attempt.isOfOne) again.add(job);
+      } else if (problem || place === 'ran') problems.set(job, sortFailure(problem, false).inDoubt());
+      else problems.set(job, place);
+    }
+    return { problems, again };
   }
 }
 
@@ -142,8 +177,8 @@ function deduplicationMs(options: BullMqTransportOptions): number {
   return deduplicationMs;
 }
 
-function isRefused(problem: Error | undefined): boolean {
-  return problem !== undefined && isRefusal(problem);
+function isKnown(place: Whereabouts | undefined): boolean {
+  return place === 'there' || place === 'ran';
 }
 
 /** Only of an id of the caller's, or one that was sent before: the others are new. */

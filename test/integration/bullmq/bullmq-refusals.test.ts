@@ -86,33 +86,132 @@ describe('a job that may not be written whole', () => {
   });
 });
 
-it('a job that could not be looked after is not added before it was', async () => {
-  const { bullMq, server, work, idsRun, hasRun } = await bullMqSite(bullMq6);
-  const transport = new BullMqTransport(bullMq);
-  const connection = transport.connection as { send: typeof transport.connection.send };
-  const send = connection.send.bind(connection);
-  const queue = new ResilientQueue('orders', { transport, backup: new MemoryBackupStore() });
-  onTestFinished(async () => void (await queue.close({ timeoutMs: 100 })));
-  queue.on('error', () => {});
-  let isLost = true;
-  connection.send = (args, key) => {
-    const isLook = args.some((argument) => String(argument) === 'bull:orders:waiting-children');
-    return isLook && isLost ? Promise.reject(new Error('Socket closed unexpectedly')) : send(args, key);
-  };
-  const enqueue = () => queue.enqueue('job', 1, { id: 'mine' });
-  const refused = { code: 'REJECTED_BY_REDIS', message: expect.stringContaining('(wrongtype)') };
-  await bullMq.waitUntilReady();
-  await server.command('SET', 'bull:orders:wait', 'no list');
-  await expect(enqueue()).rejects.toMatchObject(refused);
-  // BullMQ takes what is left behind of it for a job that is there.
-  expect(await server.command('EXISTS', 'bull:orders:mine')).toBe(1);
-  await server.command('DEL', 'bull:orders:wait');
-  await expect(enqueue()).rejects.toMatchObject(refused);
-  isLost = false;
-  expect(await enqueue()).toMatchObject({ outcome: 'enqueued' });
-  await work();
-  await hasRun(1);
-  expect(idsRun()).toEqual(['mine']);
+const answerOf = (receipt: Promise<{ readonly outcome: string }>) =>
+  receipt.then(
+    ({ outcome }) => outcome,
+    ({ code }) => code,
+  );
+
+describe('what is left behind of a job', () => {
+  it('by a process that ended is not taken for the job', async () => {
+    const { open, bullMq, server, work, idsRun, hasRun } = await bullMqSite(bullMq6);
+    await bullMq.waitUntilReady();
+    await server.command('SET', 'bull:orders:wait', 'no list');
+    const deduplication = { id: 'rsq:mine', ttl: 60_000 };
+    await expect(
+      bullMq.add('job' as never, {} as never, { jobId: 'mine', deduplication } as never),
+    ).rejects.toThrow('WRONGTYPE');
+    await server.command('DEL', 'bull:orders:wait');
+    const { queue } = open();
+    expect(await queue.enqueue('job', 1, { id: 'mine' })).toMatchObject({ outcome: 'enqueued' });
+    await work();
+    await hasRun(1);
+    expect(idsRun()).toEqual(['mine']);
+  });
+
+  it('is not taken for the job by an attempt that comes before it is removed, of this process or another', async () => {
+    const { open, server, keys } = await bullMqSite(bullMq6);
+    const other = bullMq6.make('orders', server.port);
+    onTestFinished(other.end);
+    const queues = [open().queue, openQueue(other.queue).queue];
+    for (const queue of queues) await queue.enqueue('job', 0);
+    await server.command('DEL', 'bull:orders:wait');
+    await server.command('SET', 'bull:orders:wait', 'no list');
+    const attempts: Promise<unknown>[] = [];
+    for (let i = 0; i < 10; i++) {
+      for (const queue of queues) attempts.push(answerOf(queue.enqueue('job', 1, { id: 'mine' })));
+      await new Promise(setImmediate);
+    }
+    // One that was accepted, and then was nowhere, may wait in the backup, and others be duplicates of that.
+    const answers = await Promise.all(attempts);
+    expect(answers).toContain('REJECTED_BY_REDIS');
+    expect(answers).not.toContain('enqueued');
+    await expect.poll(() => keys('bull:orders:*mine')).toEqual([]);
+  });
+
+  it('is not taken for the job by a second attempt that reaches Redis before the first is refused', async () => {
+    const { open, server } = await bullMqSite(bullMq6);
+    const { queue } = open();
+    await queue.enqueue('job', 0);
+    await server.command('DEL', 'bull:orders:wait');
+    await server.command('SET', 'bull:orders:wait', 'no list');
+    // The client sends what it did not have with its text once it hears so: after the second attempt.
+    await server.command('SCRIPT', 'FLUSH', 'SYNC');
+    await server.command('CLIENT', 'PAUSE', '600', 'ALL');
+    const answers = [{ id: 'mine' }, {}].map((options) => answerOf(queue.enqueue('job', 1, options)));
+    expect(await Promise.all(answers)).not.toContain('enqueued');
+  });
+
+  it('and could not be removed leaves the fate of this job unknown, of no other, and is removed next time', async () => {
+    const { bullMq, server, work, idsRun, hasRun } = await bullMqSite(bullMq6);
+    const transport = new BullMqTransport(bullMq);
+    const connection = transport.connection as { send: typeof transport.connection.send };
+    const send = connection.send.bind(connection);
+    const queue = new ResilientQueue('orders', { transport, backup: new MemoryBackupStore() });
+    onTestFinished(async () => void (await queue.close({ timeoutMs: 100 })));
+    queue.on('error', () => {});
+    let looks = 0;
+    connection.send = (args, key) => {
+      const isLook = args.some((argument) => String(argument) === 'bull:orders:waiting-children');
+      // One comes before they are added, one after.
+      if (isLook && ++looks === 2) return Promise.reject(new Error('Socket closed unexpectedly'));
+      return send(args, key);
+    };
+    await bullMq.waitUntilReady();
+    await server.command('SET', 'bull:orders:prioritized', 'no sorted set');
+    const jobs = [
+      { name: 'job', payload: 1, options: { id: 'mine', transport: { priority: 1 } as never } },
+      { name: 'job', payload: 2 },
+    ];
+    const failure = (await queue.enqueueMany(jobs).catch((error: unknown) => error)) as EnqueueManyError;
+    expect(failure.results).toMatchObject([
+      { code: 'REJECTED_BY_REDIS', fate: 'unknown', message: expect.stringContaining('(wrongtype)') },
+      { code: 'REJECTED_BY_REDIS' },
+    ]);
+    expect(await server.command('EXISTS', 'bull:orders:mine')).toBe(1);
+    await server.command('DEL', 'bull:orders:prioritized');
+    expect(await queue.enqueue('job', 1, { id: 'mine' })).toMatchObject({ outcome: 'enqueued' });
+    await work();
+    await hasRun(1);
+    expect(idsRun()).toContain('mine');
+  });
+
+  it('may be the deduplication alone, which is not taken for a job that has run', async () => {
+    const { open, server } = await bullMqSite(bullMq6);
+    const { queue } = open();
+    await queue.enqueue('job', 0);
+    await server.command('ACL', 'SETUSER', 'default', '-hmset');
+    await expect(queue.enqueue('job', 1, { id: 'mine' })).rejects.toMatchObject({
+      ...{ code: 'REJECTED_BY_REDIS', fate: 'unknown', message: expect.stringContaining('(noperm)') },
+    });
+  });
+});
+
+it('a Redis without LPOS has its lists looked through', async () => {
+  const { open, server } = await bullMqSite(bullMq6);
+  const { queue } = open();
+  await queue.enqueue('job', 0, { id: 'mine' });
+  await server.command('ACL', 'SETUSER', 'default', '-lpos');
+  expect(await queue.enqueue('job', 1, { id: 'mine' })).toMatchObject({ outcome: 'duplicate' });
+  expect(await queue.enqueue('job', 2, { id: 'other' })).toMatchObject({ outcome: 'enqueued' });
+});
+
+it('a job that cannot be looked for takes none of its batch with it', async () => {
+  const { open, server } = await bullMqSite(bullMq6);
+  const { queue } = open();
+  await queue.enqueue('job', 0);
+  await server.command('ACL', 'SETUSER', 'default', '-lpos', '-lrange');
+  const jobs = [
+    { name: 'job', payload: 1, options: { id: 'mine' } },
+    { name: 'job', payload: 2, options: { id: 'later', runAt: Date.now() + 60_000 } },
+    { name: 'job', payload: 3 },
+  ];
+  const failure = (await queue.enqueueMany(jobs).catch((error: unknown) => error)) as EnqueueManyError;
+  expect(failure.results).toMatchObject([
+    { code: 'REJECTED_BY_REDIS', fate: 'unknown', jobId: 'mine' },
+    { outcome: 'enqueued' },
+    { outcome: 'enqueued' },
+  ]);
 });
 
 type Add = (
