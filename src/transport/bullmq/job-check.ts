@@ -4,6 +4,8 @@ import type { Producer } from './bullmq-queue.js';
 import { optionsProblem } from './job-options.js';
 
 const integer = /^(?:0|-?[1-9]\d*)$/;
+// BullMQ's own test, which 'NaN' passes as well, and long numbers do not.
+const isNumberToBullMq = (id: string) => `${Number.parseInt(id, 10)}` === id;
 
 /** Throws a {@link ResilientQueueError} for a job that BullMQ would refuse, with its whole batch, or lose. */
 export function checkBullMqJob(queue: Producer, job: JobRecord, options: unknown): void {
@@ -34,8 +36,8 @@ export function checkBullMqJob(queue: Producer, job: JobRecord, options: unknown
 }
 
 function idProblem(queue: Producer, id: string): string | undefined {
-  if (integer.test(id))
-    return 'options.id must not be a whole number: BullMQ numbers jobs without an id of their own';
+  if (integer.test(id) || isNumberToBullMq(id))
+    return 'options.id must not be a whole number, nor NaN: BullMQ numbers jobs without an id of their own';
   // BullMQ takes some of these, and may find other keys under them.
   if (id.includes(':')) return 'options.id must have no ":", which separates the names of BullMQ\'s keys';
   // It would be taken for a job that is there already, and never run.

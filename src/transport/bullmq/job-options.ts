@@ -31,15 +31,15 @@ const asBullMqTakesIt: Check = () => undefined;
 
 // BullMQ refuses a whole batch for one job, so what it would refuse has to be found before. The rest is as it takes it.
 const checks: Readonly<Record<Honoured, Check>> = {
-  attempts: asBullMqTakesIt,
+  attempts: countProblem,
   backoff: backoffProblem,
-  keepLogs: asBullMqTakesIt,
+  keepLogs: countProblem,
   lifo: asBullMqTakesIt,
   priority: wholeProblem(0, MAX_PRIORITY),
   removeOnComplete: asBullMqTakesIt,
   removeOnFail: asBullMqTakesIt,
-  sizeLimit: wholeProblem(0, Number.MAX_SAFE_INTEGER),
-  stackTraceLimit: asBullMqTakesIt,
+  sizeLimit: countProblem,
+  stackTraceLimit: countProblem,
   telemetry: asBullMqTakesIt,
   timestamp: wholeProblem(1, Number.MAX_SAFE_INTEGER),
 };
@@ -78,10 +78,29 @@ export function optionsProblem(options: unknown): string | undefined {
     if (!Object.hasOwn(checks, name)) {
       return `"${name}" is no option of BullMqTransport; there are ${Object.keys(checks).join(', ')}`;
     }
-    const problem = checks[name as Honoured](value);
+    const problem = valueProblem(name, value);
     if (problem !== undefined) return `BullMQ's option "${name}" must be ${problem}`;
   }
   return undefined;
+}
+
+/** What the value of one of BullMQ's options must be, and is not; undefined for an option that is not known here. */
+export function valueProblem(option: string, value: unknown): string | undefined {
+  const problem = Object.hasOwn(checks, option) ? checks[option as Honoured](value) : undefined;
+  // JSON would make null of others, and Redis, which has to write them, refuses the job when half of it is written.
+  return (
+    problem ?? (hasOnlyFinite(value) ? undefined : 'of finite numbers: take a large one in place of Infinity')
+  );
+}
+
+function hasOnlyFinite(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  return typeof value !== 'object' || value === null || Object.values(value).every(hasOnlyFinite);
+}
+
+function countProblem(value: unknown): string | undefined {
+  const problem = wholeProblem(0, Number.MAX_SAFE_INTEGER)(value);
+  return problem && `${problem}, without Infinity`;
 }
 
 function wholeProblem(min: number, max: number): Check {

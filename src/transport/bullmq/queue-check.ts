@@ -1,6 +1,7 @@
+import { inspect } from 'node:util';
 import { isNodeRedis } from '../../redis/node-redis.js';
 import type { Producer } from './bullmq-queue.js';
-import { reasonToRefuse } from './job-options.js';
+import { reasonToRefuse, valueProblem } from './job-options.js';
 
 /** Throws a `TypeError`, saying what to do, for what is no BullMQ queue, or one that jobs could not be laid down in once. */
 export function checkBullMqQueue(queue: unknown): asserts queue is Producer {
@@ -26,8 +27,16 @@ export function checkBullMqQueue(queue: unknown): asserts queue is Producer {
   }
   for (const [option, value] of Object.entries(candidate.defaultJobOptions ?? {})) {
     const why = reasonToRefuse(option);
+    if (value === undefined) continue;
+    const problem = valueProblem(option, value);
+    if (problem !== undefined) {
+      const Kind = typeof value === 'number' ? RangeError : TypeError;
+      throw new Kind(
+        `Option "${option}" in the defaultJobOptions of BullMqTransport's queue must be ${problem}, got ${inspect(value)}.`,
+      );
+    }
     // BullMQ counts a default delay from the time when a job was enqueued, which is right also for one replayed late.
-    if (why === undefined || value === undefined || option === 'delay') continue;
+    if (why === undefined || option === 'delay') continue;
     throw new TypeError(`BullMqTransport cannot have "${option}" in the queue's defaultJobOptions: ${why}.`);
   }
 }

@@ -250,6 +250,21 @@ describe('what is no queue to lay jobs down in', () => {
     expect(error.message).toMatch(message);
   });
 
+  it.each<[object, typeof TypeError | typeof RangeError]>([
+    [{ priority: 1.5 }, RangeError],
+    [{ attempts: Number.POSITIVE_INFINITY }, RangeError],
+    [{ keepLogs: Number.NaN }, RangeError],
+    [{ backoff: { type: 'fixed', jitter: 2 } }, TypeError],
+    [{ removeOnFail: { age: Number.NaN } }, TypeError],
+    [{ delay: Number.POSITIVE_INFINITY }, RangeError],
+  ])('is refused for its defaultJobOptions, naming the one: %o', (defaultJobOptions, kind) => {
+    const error = errorOf(likeAQueue({ defaultJobOptions }));
+    expect(error).toBeInstanceOf(kind);
+    expect(error.message).toMatch(
+      new RegExp(`^Option "${Object.keys(defaultJobOptions)[0]}" in the defaultJobOptions .+, got `),
+    );
+  });
+
   it('is refused on Postgres', async () => {
     // A pool of its user's: BullMQ has no other way to it without the package pg.
     const connection = Object.assign(new EventEmitter(), {

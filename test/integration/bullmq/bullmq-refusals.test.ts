@@ -51,6 +51,23 @@ describe.each(bullMqKinds)('a job that Redis refuses: $name', (kind) => {
     expect(idsRun()).toHaveLength(4);
   });
 
+  it('has a reason of its own', async () => {
+    const { open, server } = await bullMqSite(kind);
+    const { queue } = open();
+    await queue.enqueue('job', 0);
+    await server.command('DEL', 'bull:orders:wait');
+    await server.command('SET', 'bull:orders:wait', 'no list');
+    await server.command('ACL', 'SETUSER', 'default', '-zadd');
+    const options = [{ id: 'a' }, { id: 'b', transport: { priority: 1 } as never }];
+    const failure = (await queue
+      .enqueueMany(options.map((options) => ({ name: 'job', payload: 1, options })))
+      .catch((error: unknown) => error)) as EnqueueManyError;
+    expect(failure.results).toMatchObject([
+      { code: 'REJECTED_BY_REDIS', message: expect.stringContaining('(wrongtype)') },
+      { code: 'REJECTED_BY_REDIS', message: expect.stringContaining('(noperm)') },
+    ]);
+  });
+
   it('is laid down over again, with scripts that Redis has lost', async () => {
     const { open, server, work, idsRun, hasRun } = await bullMqSite(kind);
     const { queue } = open();
@@ -307,6 +324,7 @@ describe('a job that BullMQ would refuse, or lose', () => {
     ['a number as its id', { id: '42' }, 1, 'ID_INVALID', /whole number/],
     ['a negative number', { id: '-7' }, 1, 'ID_INVALID', /whole number/],
     ['a colon', { id: 'tenant:42' }, 1, 'ID_INVALID', /":"/],
+    ['a number to BullMQ', { id: 'NaN' }, 1, 'ID_INVALID', /whole number/],
     ['two colons', { id: 'a:b:c' }, 1, 'ID_INVALID', /":"/],
     ["the name of the queue's own key", { id: 'wait' }, 1, 'ID_INVALID', /key of the queue/],
     ['its own option jobId', { transport: { jobId: 'x' } }, 1, 'OPTION_UNSUPPORTED', /"jobId".+options\.id/],
@@ -348,6 +366,22 @@ describe('a job that BullMQ would refuse, or lose', () => {
       1,
       'OPTION_UNSUPPORTED',
       /"timestamp"/,
+    ],
+    ...[Number.POSITIVE_INFINITY, Number.NaN, 1.5, -1, '3'].flatMap((value) =>
+      ['attempts', 'keepLogs', 'stackTraceLimit'].map((option): [string, object, unknown, string, RegExp] => [
+        `${option}: ${value}`,
+        { transport: { [option]: value } },
+        1,
+        'OPTION_UNSUPPORTED',
+        new RegExp(`"${option}" must be a whole number from 0`),
+      ]),
+    ),
+    [
+      'a number that JSON does not have',
+      { transport: { removeOnComplete: { age: Number.POSITIVE_INFINITY } } },
+      1,
+      'OPTION_UNSUPPORTED',
+      /"removeOnComplete" must be .*finite/,
     ],
     ['no object', { transport: ['lifo'] }, 1, 'OPTION_UNSUPPORTED', /must be an object/],
     ['headers', { headers: { a: 'b' } }, 1, 'OPTION_UNSUPPORTED', /"bullmq"/],
