@@ -33,10 +33,12 @@ const DAY_MS = 24 * HOUR_MS;
  *   deduplication for `deduplicationMs`, also once it has run and is removed (`removeOnComplete: true`). One that is removed by hand
  *   (`remove()`, `clean()`, `drain()`, `obliterate()`) is forgotten.
  * - An `unknown` job that waited for longer than `deduplicationMs` less an hour is parked.
+ * - A job that Redis refuses leaves nothing behind. Where that cannot be told, its fate is `unknown`. For this, jobs with an id of the
+ *   caller's, and those sent again, take another round trip.
  * - After an attempt without an answer, a job that was there may be said to be `enqueued` although another call laid it down.
  * - A batch is not laid down whole, so `ordering: 'queue'` is refused. There is no witness and no loss window: what Redis acknowledged
  *   and then lost is not laid down again.
- * - The connection is BullMQ's: ioredis or node-redis, standalone or behind Sentinel. One that BullMQ has left broken for good, and a
+ * - The connection is BullMQ's: ioredis (also behind Sentinel) or node-redis (standalone), no Redis Cluster. One that BullMQ has left broken for good, and a
  *   queue that was closed, are told of in an `error` event of the kind `configuration`; jobs wait in the backup then.
  * - Give ResilientQueues that share a backup different names, as BullMQ queues of one name may have different prefixes.
  */
