@@ -5,6 +5,7 @@ import type { UntypedJobs } from '../queue/enqueuer.js';
 import type { QueueOptions } from '../queue/options.js';
 import type { Receipt } from '../queue/receipt.js';
 import { ResilientQueue } from '../queue/resilient-queue.js';
+import type { BullMqConnection } from '../transport/bullmq/bullmq-connection.js';
 import type { AddOptions, BullMqQueue } from '../transport/bullmq/bullmq-queue.js';
 import { BullMqTransport, type BullMqTransportOptions } from '../transport/bullmq/bullmq-transport.js';
 
@@ -71,7 +72,7 @@ export function fromBullMq<Q extends BullMqQueue>(
   const { clock = systemClock } = others;
   const transport = new BullMqTransport(queue, { deduplicationMs });
   const given = { ...others, transport } as unknown as QueueOptions<BullMqTransport<Q>>;
-  const resilientQueue = new ResilientQueue<UntypedJobs, BullMqTransport<Q>>(name, given);
+  const resilientQueue = made(name, given);
 
   const inputOf = ({ name, data, opts }: JobInput) => ({
     name,
@@ -102,6 +103,19 @@ export function fromBullMq<Q extends BullMqQueue>(
       return left;
     },
   };
+}
+
+function made<Q extends BullMqQueue>(
+  name: string,
+  options: QueueOptions<BullMqTransport<Q>>,
+): ResilientQueue<UntypedJobs, BullMqTransport<Q>> {
+  try {
+    return new ResilientQueue(name, options);
+  } catch (error) {
+    // Nobody else has the transport.
+    (options.transport?.connection as BullMqConnection | undefined)?.release();
+    throw error;
+  }
 }
 
 function listOf(jobs: unknown): readonly JobInput[] {

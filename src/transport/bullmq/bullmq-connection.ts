@@ -20,16 +20,22 @@ export class BullMqConnection implements RedisConnection {
   #unusable: Error | undefined;
   #isClosed = false;
   #cuts = 0;
+  #release: () => void = () => {};
 
   constructor(queue: Producer) {
     this.#queue = queue;
     const heard = (error: unknown) => this.#each((hints) => hints.error(error));
     queue.on?.('error', heard);
+    let isReleased = false;
     const deaf = () => void queue.off?.('error', heard);
+    this.#release = () => {
+      isReleased = true;
+      deaf();
+    };
     clientOf(queue)?.then(
       (client) => {
         deaf();
-        this.#adopt(client);
+        if (!isReleased) this.#adopt(client);
       },
       (error: unknown) => {
         deaf();
@@ -74,6 +80,11 @@ export class BullMqConnection implements RedisConnection {
   /** It is not ours to end. */
   destroy(): void {}
 
+  /** Takes our listeners off the queue and its client, for good. */
+  release(): void {
+    this.#release();
+  }
+
   #adopt(client: unknown): void {
     // BullMQ puts an adapter around node-redis.
     const connection =
@@ -83,7 +94,7 @@ export class BullMqConnection implements RedisConnection {
       return;
     }
     this.#current = connection;
-    connection.listen({
+    this.#release = connection.listen({
       up: () => this.#each((hints) => hints.up()),
       down: () => {
         this.#cuts += 1;
@@ -133,6 +144,6 @@ function closed(): Error {
 
 function unknownClient(): Error {
   return unusable(
-    "BullMQ's client is neither ioredis nor node-redis (standalone, or behind Sentinel), so jobs go to the backup. Give the queue one of these.",
+    "BullMQ's client is neither ioredis (also behind Sentinel) nor node-redis (standalone), so jobs go to the backup. Give the queue one of these.",
   );
 }

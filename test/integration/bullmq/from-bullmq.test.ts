@@ -3,8 +3,10 @@ import type { JobsOptions, Queue } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type FromBullMqOptions, fromBullMq } from '../../../src/bullmq/index.js';
 import { EnqueueManyError, MemoryBackupStore } from '../../../src/index.js';
+import { BullMqTransport } from '../../../src/transport/bullmq.js';
 import { bullMqSite } from '../../support/bullmq/bullmq-site.js';
 import { bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
+import { waitFor } from '../../support/wait-for.js';
 
 describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (kind) => {
   async function setUp(options: Partial<FromBullMqOptions> = {}) {
@@ -151,5 +153,22 @@ describe('what a moved service asks for and cannot have', () => {
       RangeError,
     );
     expect(() => fromBullMq(bullMq, { backup: new MemoryBackupStore(), ttl: 1 } as never)).toThrow(/"ttl"/);
+  });
+
+  it.each(bullMqKinds)('and leaves no listener on the queue nor on its client: $name', async (kind) => {
+    const { bullMq, server } = await bullMqSite(kind);
+    const backup = new MemoryBackupStore();
+    const emitter = (of: unknown) => of as { listenerCount(event: string): number };
+    const before = emitter(bullMq).listenerCount('error');
+    expect(() => fromBullMq(bullMq, { backup, deadlineMs: 1 })).toThrow(/"deadlineMs"/);
+    expect(emitter(bullMq).listenerCount('error')).toBe(before);
+    await bullMq.waitUntilReady();
+    const probe = new BullMqTransport(bullMq);
+    await waitFor(() => probe.connection.isReady, { what: 'BullMQ to be connected' });
+    const client = emitter(probe.connection.client);
+    const listeners = client.listenerCount('ready');
+    expect(() => fromBullMq(bullMq, { backup, deadlineMs: 1 })).toThrow(/"deadlineMs"/);
+    await server.command('PING');
+    expect(client.listenerCount('ready')).toBe(listeners);
   });
 });
