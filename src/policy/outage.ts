@@ -1,4 +1,5 @@
 import type { Fate } from '../errors/fate.js';
+import { InDoubt } from '../errors/in-doubt.js';
 import { scrub } from '../errors/scrub.js';
 
 /** What kept a job from being delivered; the `kind` of outages, of `lastError` and of metrics. */
@@ -156,6 +157,7 @@ const unlisted = unknown('unlisted');
  */
 export function sortFailure(error: unknown, isUnsent: boolean): RedisFailure {
   if (error instanceof RedisFailure) return error;
+  if (error instanceof InDoubt) return sortFailure(error.cause, isUnsent).inDoubt();
   const message = error instanceof Error ? error.message : typeof error === 'string' ? error : '';
   const row = isUnsent ? disconnected : rowOf(error, message);
   return new RedisFailure(row, message === '' ? row.kind : message);

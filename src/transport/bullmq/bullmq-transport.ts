@@ -1,5 +1,5 @@
+import { InDoubt } from '../../errors/in-doubt.js';
 import type { JobRecord } from '../../job/job-record.js';
-import { sortFailure } from '../../policy/outage.js';
 import type { Delivery, DeliveryOutcome } from '../../recognition/recognise.js';
 import type { RedisConnection } from '../../redis/redis-connection.js';
 import type { DeliveryContext, Transport, TransportCapabilities } from '../transport.js';
@@ -156,7 +156,7 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
       if (place === 'nowhere') {
         problems.set(job, problem ?? new BullMqAnswerError('it stands in no line'));
         if (!problem || attempt.isOfOne) again.add(job);
-      } else if (problem || place === 'ran') problems.set(job, sortFailure(problem, false).inDoubt());
+      } else if (problem || place === 'ran') problems.set(job, new InDoubt(problem));
       else problems.set(job, place);
     }
     return { problems, again };

@@ -1,5 +1,5 @@
+import { InDoubt } from '../../errors/in-doubt.js';
 import type { JobRecord } from '../../job/job-record.js';
-import { type RedisFailure, sortFailure } from '../../policy/outage.js';
 import type { RedisConnection } from '../../redis/redis-connection.js';
 import { deduplicationId, deduplicationKey } from './bulk-job.js';
 import type { Producer } from './bullmq-queue.js';
@@ -69,7 +69,7 @@ const JOBS_A_LOOK = 8;
  * Where a job is: `there` (in line, or ended), `ran` (only its deduplication is there, as of one that has run and was removed),
  * `nowhere`; or why that cannot be told.
  */
-export type Whereabouts = 'there' | 'ran' | 'nowhere' | RedisFailure;
+export type Whereabouts = 'there' | 'ran' | 'nowhere' | InDoubt;
 
 /**
  * Looks where each of `jobs` is, having removed what is left behind of those that were refused in the middle of being added. Never
@@ -107,10 +107,10 @@ async function lookForSome(
     return jobs.map((_, i) => {
       const answer = Array.isArray(reply) ? String(reply[i]) : '';
       if (answer === 'there' || answer === 'ran' || answer === 'nowhere') return answer;
-      return sortFailure(answer, false).inDoubt();
+      return new InDoubt(answer);
     });
   } catch (error) {
-    const failure = sortFailure(error, connection.isUnsent?.(error) ?? false).inDoubt();
-    return jobs.map(() => failure);
+    const doubt = new InDoubt(error);
+    return jobs.map(() => doubt);
   }
 }
