@@ -38,8 +38,9 @@ const DAY_MS = 24 * HOUR_MS;
  * - After an attempt without an answer, a job that was there may be said to be `enqueued` although another call laid it down.
  * - A batch is not laid down whole, so `ordering: 'queue'` is refused. There is no witness and no loss window: what Redis acknowledged
  *   and then lost is not laid down again.
- * - The connection is BullMQ's: ioredis (also behind Sentinel) or node-redis (standalone), no Redis Cluster. One that BullMQ has left broken for good, and a
- *   queue that was closed, are told of in an `error` event of the kind `configuration`; jobs wait in the backup then.
+ * - The connection is BullMQ's: ioredis (also behind Sentinel) or node-redis (standalone), no Redis Cluster. One that BullMQ has
+ *   left broken for good, and a queue that was closed, are told of in an `error` event of the kind `configuration`; jobs wait in
+ *   the backup then.
  * - Give ResilientQueues that share a backup different names, as BullMQ queues of one name may have different prefixes.
  */
 export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJobOptions<Q>> {
