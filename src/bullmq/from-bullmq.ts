@@ -71,6 +71,7 @@ export function fromBullMq<Q extends BullMqQueue>(
   const { name = queue?.name, deduplicationMs, ...others } = options ?? {};
   const { clock = systemClock } = others;
   const transport = new BullMqTransport(queue, { deduplicationMs });
+  // Whether a client is needed depends on the transport's type, which cannot be worked out while Q is open.
   const given = { ...others, transport } as unknown as QueueOptions<BullMqTransport<Q>>;
   const resilientQueue = made(name, given);
 
