@@ -1,4 +1,4 @@
-import { systemClock } from '../clock/clock.js';
+import { type Clock, systemClock } from '../clock/clock.js';
 import { ResilientQueueError } from '../errors/resilient-queue-error.js';
 import type { EnqueueOptions } from '../queue/enqueue-options.js';
 import type { UntypedJobs } from '../queue/enqueuer.js';
@@ -43,14 +43,24 @@ export interface ResilientBullMqQueue<Q extends BullMqQueue> {
   addBulk(jobs: Parameters<Q['addBulk']>[0]): Promise<AddedJob<Q>[]>;
   /**
    * Closes the {@link resilientQueue}, and then the BullMQ queue, whose place this object has. Resolves with how many jobs still wait
-   * in the backup.
+   * in the backup. A connection that Redis does not end within a second, when BullMQ asks it to, is cut.
+   *
+   * @param options `timeoutMs` is the resilient queue's, 10,000 by default.
    */
-  close(): Promise<{ pending: number }>;
+  close(options?: { readonly timeoutMs?: number | undefined }): Promise<{ pending: number }>;
   /** What jobs go through: health, events, `replay()`, `isolate()`. */
   readonly resilientQueue: ResilientQueue<UntypedJobs, BullMqTransport<Q>>;
   /** The queue that was given, for everything else. What is added through it directly is not protected. */
   readonly bullMqQueue: Q;
 }
+
+interface Closable {
+  close?(): Promise<void>;
+  disconnect?(): Promise<void>;
+}
+
+/** How long Redis may take to end a connection. */
+const ENDING_MS = 1000;
 
 interface JobInput {
   readonly name: string;
@@ -98,9 +108,9 @@ export function fromBullMq<Q extends BullMqQueue>(
       const receipts = await resilientQueue.enqueueMany(inputs.map(inputOf));
       return inputs.map((job, i) => added(job, receipts[i] as Receipt));
     },
-    async close() {
-      const left = await resilientQueue.close();
-      await (queue as { close?(): Promise<void> }).close?.();
+    async close(options) {
+      const left = await resilientQueue.close(options);
+      await closeBullMq(queue as Closable, clock);
       return left;
     },
   };
@@ -116,6 +126,17 @@ function made<Q extends BullMqQueue>(
     // Nobody else has the transport.
     (options.transport?.connection as BullMqConnection | undefined)?.release();
     throw error;
+  }
+}
+
+/** BullMQ waits for Redis to end the connection, for ever if it hangs. */
+async function closeBullMq(queue: Closable, clock: Clock): Promise<void> {
+  const cut = () => void queue.disconnect?.().catch(() => {});
+  const timer = clock.setTimeout(cut, ENDING_MS, false);
+  try {
+    await queue.close?.();
+  } finally {
+    clock.clearTimeout(timer);
   }
 }
 

@@ -6,6 +6,7 @@ import { EnqueueManyError, MemoryBackupStore } from '../../../src/index.js';
 import { BullMqTransport } from '../../../src/transport/bullmq.js';
 import { bullMqSite } from '../../support/bullmq/bullmq-site.js';
 import { bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
+import { freePort } from '../../support/free-port.js';
 import { waitFor } from '../../support/wait-for.js';
 
 describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (kind) => {
@@ -96,6 +97,22 @@ describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (
     expect(await paint.close()).toEqual({ pending: 0 });
     expect((bullMq as unknown as { closing: unknown }).closing).toBeInstanceOf(Promise);
     await expect(paint.add('cars', { color: 'red' })).rejects.toMatchObject({ code: 'QUEUE_CLOSED' });
+  });
+
+  it('closes also while Redis hangs, saying what was left', async () => {
+    const { paint, server } = await setUp();
+    await paint.add('cars', { color: 'blue' });
+    server.pause();
+    expect((await paint.add('cars', { color: 'red' })).receipt.outcome).toBe('backed-up');
+    expect(await paint.close()).toEqual({ pending: 1 });
+  });
+
+  it('closes also if Redis was never there', async () => {
+    const { queue: bullMq, end } = kind.make('orders', await freePort());
+    onTestFinished(end);
+    const paint = fromBullMq(bullMq as unknown as Queue, { backup: new MemoryBackupStore() });
+    expect((await paint.add('cars', {})).receipt.outcome).toBe('backed-up');
+    expect(await paint.close()).toEqual({ pending: 1 });
   });
 });
 
