@@ -20,6 +20,11 @@ export async function queueBeforeBullMq(port: number): Promise<Contestant> {
     name: 'enqueue(), BullMqTransport',
     command: 'evalsha',
     enqueue: () => queue.enqueue(JOB_NAME, payloadOf(n++)),
+    many: {
+      name: 'enqueueMany(), BullMqTransport',
+      enqueue: (count) =>
+        queue.enqueueMany(Array.from({ length: count }, () => ({ name: JOB_NAME, payload: payloadOf(n++) }))),
+    },
     laidDown: () => bullMq.getWaitingCount(),
     clear: () => bullMq.drain(),
     async close() {

@@ -5,6 +5,8 @@ export interface Contestant {
   readonly command: 'xadd' | 'evalsha';
   /** Lays the next job down. */
   enqueue(): Promise<unknown>;
+  /** Another way of the same producer: the next `count` jobs in one call. */
+  readonly many?: { readonly name: string; enqueue(count: number): Promise<unknown> };
   /** Jobs that stand in Redis. */
   laidDown(): Promise<number>;
   /** Deletes them, but nothing that the producer relies on. */

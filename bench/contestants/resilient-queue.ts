@@ -46,6 +46,11 @@ function contestant(name: string, queue: ResilientQueue, stream: StreamAccess): 
     name,
     command: 'evalsha',
     enqueue: () => queue.enqueue(JOB_NAME, payloadOf(n++)),
+    many: {
+      name: name.replace('enqueue()', 'enqueueMany()'),
+      enqueue: (count) =>
+        queue.enqueueMany(Array.from({ length: count }, () => ({ name: JOB_NAME, payload: payloadOf(n++) }))),
+    },
     laidDown: () => stream.laidDown(key),
     // The bitmaps stay: a queue that finds them gone lays its last 10,000 jobs down again.
     clear: () => stream.clear(key),

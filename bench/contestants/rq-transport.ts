@@ -22,6 +22,13 @@ export async function queueForRq(port: number, serializer: 'json' | 'pickle'): P
     name: `enqueue(), RqTransport, ${serializer}`,
     command: 'evalsha',
     enqueue: () => queue.enqueue('tasks.answer', [payloadOf(n++)]),
+    many: {
+      name: `enqueueMany(), RqTransport, ${serializer}`,
+      enqueue: (count) =>
+        queue.enqueueMany(
+          Array.from({ length: count }, () => ({ name: 'tasks.answer', payload: [payloadOf(n++)] })),
+        ),
+    },
     laidDown: () => redis.llen(`rq:queue:${name}`),
     clear: () => clearRq(redis),
     async close() {
