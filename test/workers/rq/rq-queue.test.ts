@@ -76,6 +76,28 @@ it('runs once when a Python service’s job of its id has expired in line', asyn
   expect(site.ran()).toEqual(['task-1']);
 });
 
+it('runs once when a Python service enqueued its id more than once and that has run once only', async () => {
+  const { queue, site, waiting, server } = await rqQueue(NAME);
+  await site.ask(
+    'from datetime import timedelta',
+    `q = Queue("${NAME}", connection=connection, serializer=serializer)`,
+    'for _ in range(3): q.enqueue("jobs.note", job_id="task-1")',
+    'q.enqueue_in(timedelta(hours=1), "jobs.note", job_id="task-2")',
+    'q.enqueue("jobs.note", job_id="task-2", at_front=True); answer = None',
+  );
+  await site.burst(NAME, { maxJobs: 2 });
+  expect(site.ran()).toEqual(['task-2', 'task-1']);
+  expect(await waiting()).toEqual(['task-1', 'task-1']);
+  const scheduled = () => server.command('ZRANGE', `rq:scheduled:${NAME}`, '0', '-1');
+  expect(await scheduled()).toEqual(['task-2']);
+  for (const id of ['task-1', 'task-2']) {
+    expect(await queue.enqueue('jobs.note', [], { id })).toMatchObject({ outcome: 'enqueued' });
+  }
+  await site.burst(NAME);
+  expect(site.ran()).toEqual(['task-2', 'task-1', 'task-1', 'task-2']);
+  expect(await scheduled()).toEqual([]);
+});
+
 it('is a duplicate of a job that was canceled while it runs, until its function has returned', async () => {
   const { queue, site, server } = await rqQueue(NAME);
   const look = [
