@@ -98,29 +98,35 @@ it('runs once when a Python service enqueued its id more than once and that has 
   expect(await scheduled()).toEqual([]);
 });
 
-it('is a duplicate of a job that was canceled while it runs, until its function has returned', async () => {
-  const { queue, site, server } = await rqQueue(NAME);
-  const look = [
-    'job = Job.fetch("task-1", connection=connection, serializer=serializer)',
-    'answer = job.get_status()',
-  ];
-  await site.ask(
-    `q = Queue("${NAME}", connection=connection, serializer=serializer)`,
-    'q.enqueue("jobs.hold", job_id="task-1"); answer = None',
-  );
-  await using _worker = await site.start(NAME);
-  await waitFor(() => site.ran().length === 1, { what: 'the job to run', timeoutMs: 10_000 });
-  expect(await site.ask(look[0] as string, 'job.cancel()', look[1] as string)).toBe('canceled');
-  const outcome = async () => (await queue.enqueue('jobs.note', [], { id: 'task-1' })).outcome;
-  expect(await outcome()).toBe('duplicate');
-  await writeFile(join(site.directory, 'go'), '');
-  await waitFor(async () => (await server.command('HGET', 'rq:job:task-1', 'status')) === 'finished', {
-    what: 'the function to return',
-    timeoutMs: 10_000,
-  });
-  expect(await outcome()).toBe('enqueued');
-  await waitFor(() => site.ran().length === 2, { what: 'the new job to run', timeoutMs: 10_000 });
-});
+it.each([
+  { when: 'runs', call: '"jobs.hold"', runs: 1 },
+  { when: 'runs again', call: '"jobs.fail_once_then_hold", retry=Retry(max=1)', runs: 2 },
+])(
+  'is a duplicate of a job that was canceled while it $when, until its function has returned',
+  async ({ call, runs }) => {
+    const { queue, site, server } = await rqQueue(NAME);
+    await site.ask(
+      `q = Queue("${NAME}", connection=connection, serializer=serializer)`,
+      `q.enqueue(${call}, job_id="task-1"); answer = None`,
+    );
+    await using _worker = await site.start(NAME);
+    await waitFor(() => site.ran().length === runs, { what: 'the job to run', timeoutMs: 10_000 });
+    const status = await site.ask(
+      'job = Job.fetch("task-1", connection=connection, serializer=serializer)',
+      'job.cancel(); answer = job.get_status()',
+    );
+    expect(status).toBe('canceled');
+    const outcome = async () => (await queue.enqueue('jobs.note', [], { id: 'task-1' })).outcome;
+    expect(await outcome()).toBe('duplicate');
+    await writeFile(join(site.directory, 'go'), '');
+    await waitFor(async () => (await server.command('HGET', 'rq:job:task-1', 'status')) === 'finished', {
+      what: 'the function to return',
+      timeoutMs: 10_000,
+    });
+    expect(await outcome()).toBe('enqueued');
+    await waitFor(() => site.ran().length === runs + 1, { what: 'the new job to run', timeoutMs: 10_000 });
+  },
+);
 
 describe('a ttl', () => {
   it('that passes in the backup drops the job, and tells of it', async () => {
