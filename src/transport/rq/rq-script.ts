@@ -40,7 +40,8 @@ const PAGE = 1000;
  * Why it is as it is:
  * 1. RQ cannot have two jobs of one id. One that waits or runs is left alone: with a second the worker would run it twice.
  *    "canceled" does not end a function that runs: when it returns, its worker writes the old job over the new one, or deletes it.
- *    Such a job has begun since it last ended. RQ's dates sort as text.
+ *    Such a job has begun since it last ended. RQ's dates sort as text. So has one that RQ failed because its worker fell
+ *    silent; but that worker is hardly ever only paused, and a duplicate would keep its id from running for RQ's year.
  * 2. A hash whose id is in no line would pass for such a job, and make duplicates of all that come. So it is taken back when
  *    the id is refused; and that this may be done is known before, because it was removed before it was written. An ended
  *    job's goes that way, whole.

@@ -333,6 +333,13 @@ describe('an id that RQ has already, and no marker of ours', () => {
     expect(await waiting()).toEqual(told === 'duplicate' ? [] : ['theirs']);
   });
 
+  it('is laid down when its job failed because its worker fell silent, dead or paused', async () => {
+    await existing('theirs', 'failed');
+    await server.command('HSET', 'rq:job:theirs', 'worker_name', 'w', 'started_at', AFTER);
+    expect(await outcomes([make({ id: 'theirs' })])).toEqual(['delivered']);
+    expect(await waiting()).toEqual(['theirs']);
+  });
+
   it.each(['hget', 'sadd', 'unlink', 'zrem', 'lrem'])(
     'keeps its ended job where the new one is refused for %s',
     async (command) => {
