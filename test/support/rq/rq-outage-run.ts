@@ -8,7 +8,7 @@ import { waitFor } from '../wait-for.js';
 import { RqSite } from './rq-site.js';
 
 const QUEUE = 'outage';
-const PER_SECOND = 150;
+const PER_SECOND = 120;
 
 /**
  * Offers jobs through a fault, has a real worker run them, and counts each run. `isWorkerThroughout`: the worker works meanwhile,
