@@ -30,8 +30,8 @@ async function locateOrInstall(modules: readonly string[]): Promise<string> {
 }
 
 async function pythonWith(modules: readonly string[]): Promise<string | undefined> {
-  const named = process.env.PYTHON;
-  const candidates = named === undefined ? ['python3', SYSTEM_PYTHON] : [named];
+  const { PYTHON: named } = process.env;
+  const candidates = named ? [named] : ['python3', SYSTEM_PYTHON];
   for (const python of candidates) {
     const has = run(python, ['-c', `import ${modules.join(', ')}`]).then(
       () => true,
@@ -44,8 +44,7 @@ async function pythonWith(modules: readonly string[]): Promise<string | undefine
 
 async function install(modules: readonly string[]): Promise<string> {
   const missing = `No Python with ${modules.join(' and ')} found`;
-  if (!mayUseApt() || process.env.PYTHON !== undefined)
-    throw new Error(`${missing}: ${howToInstall(modules)}.`);
+  if (!mayUseApt() || process.env.PYTHON) throw new Error(`${missing}: ${howToInstall(modules)}.`);
   process.stderr.write(`${missing}: installing it with apt-get\n`);
   try {
     await aptInstall('python3', ...modules.map((module) => `python3-${module}`));

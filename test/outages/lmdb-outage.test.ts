@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LmdbBackupStore } from '../../src/backup/lmdb.js';
 import { ioredisDefault, nodeRedisDefault } from '../support/clients.js';
-import { surviveOutage } from '../support/outage-run.js';
+import { surviveOutage } from '../support/stream-outage-run.js';
 import { jobRecord } from '../unit/support/job-record.js';
 import { temporaryFolder } from '../unit/support/temporary-folder.js';
 import { faults } from './faults.js';

@@ -1,6 +1,7 @@
 import { describe, it } from 'vitest';
 import type { ClientKind } from '../support/clients.js';
-import { type Fault, surviveOutage } from '../support/outage-run.js';
+import type { Fault } from '../support/outage-run.js';
+import { surviveOutage } from '../support/stream-outage-run.js';
 
 /** One test a fault. A file for a client and a lot of faults: workers take whole files, and these are about equally long. */
 export function surviveEach(kind: ClientKind, faults: readonly Fault[]): void {

@@ -40,15 +40,17 @@ const PAGE = 1000;
  * Why it is as it is:
  * 1. RQ cannot have two jobs of one id. One that waits or runs is left alone: with a second the worker would run it twice.
  *    "canceled" does not end a function that runs: when it returns, its worker writes the old job over the new one, or deletes it.
- *    Such a job has begun since it last ended. RQ's dates sort as text.
+ *    Such a job has begun since it last ended. RQ's dates sort as text. So has one that RQ failed because its worker fell
+ *    silent; but that worker is hardly ever only paused, and a duplicate would keep its id from running for RQ's year.
  * 2. A hash whose id is in no line would pass for such a job, and make duplicates of all that come. So it is taken back when
  *    the id is refused; and that this may be done is known before, because it was removed before it was written. An ended
  *    job's goes that way, whole.
  * 3. The id comes last: taking it back would need another right than writing it.
  * 4. The name in the set of queues stays: it is true of the next job, and a queue without jobs harms nobody.
- * 5. A hash that expires leaves its id in the list, or in the schedule, and a new one would be run at each of its places. So a
- *    caller's id without a hash leaves both first; a generated one was never there. LREM compares with the whole list. With
- *    100,000 ids in it (Redis 7.0) that is 2.4 ms, and 616 ms for a batch of 256: hence one pass for all but the first, 41 ms.
+ * 5. A hash that expires leaves its id in the list, or in the schedule; so does a job that was put there twice and has ended
+ *    once. A new one would be run at each of its places. So a caller's id leaves both first; a generated one was never there.
+ *    LREM compares with the whole list. With 100,000 ids in it (Redis 7.0) that is 2.4 ms, and 616 ms for a batch of 256: hence
+ *    one pass for all but the first, 41 ms.
  * 6. The id leaves the registries in which the job ended. Where that is not allowed, RQ's tools show it twice for a while.
  */
 export const rqScripts = recognitionScripts(
@@ -98,8 +100,8 @@ local function lay(at, id, enqueuedAt, full)
   if isError(status) then return status end
   if status and (not ended[status] or status == 'canceled' and runs(hash)) then return { err = '${IS_THERE}' } end
   local answer = list()
+  if not isError(answer) and full and ARGV[at + 8] == '1' then answer = leaveLine(id) end
   if not isError(answer) then answer = redis.pcall('UNLINK', hash) end
-  if not isError(answer) and not status and full and ARGV[at + 8] == '1' then answer = leaveLine(id) end
   if isError(answer) then return answer end
   local timeout, ttlMs, dueAt, push = '${DEFAULT_TIMEOUT_SECONDS}', '', '', 'RPUSH'
   if full then timeout, ttlMs, dueAt, push = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7] end

@@ -333,7 +333,14 @@ describe('an id that RQ has already, and no marker of ours', () => {
     expect(await waiting()).toEqual(told === 'duplicate' ? [] : ['theirs']);
   });
 
-  it.each(['hget', 'sadd', 'unlink'])(
+  it('is laid down when its job failed because its worker fell silent, dead or paused', async () => {
+    await existing('theirs', 'failed');
+    await server.command('HSET', 'rq:job:theirs', 'worker_name', 'w', 'started_at', AFTER);
+    expect(await outcomes([make({ id: 'theirs' })])).toEqual(['delivered']);
+    expect(await waiting()).toEqual(['theirs']);
+  });
+
+  it.each(['hget', 'sadd', 'unlink', 'zrem', 'lrem'])(
     'keeps its ended job where the new one is refused for %s',
     async (command) => {
       await existing('theirs', 'failed');
@@ -346,7 +353,7 @@ describe('an id that RQ has already, and no marker of ours', () => {
 
   it('is laid down where that registry may not be written', async () => {
     await existing('theirs', 'failed');
-    await deny('zrem');
+    await server.command('SET', 'rq:failed:q', 'somebody’s');
     expect(await outcomes([make({ id: 'theirs' })])).toEqual(['delivered']);
     expect(await waiting()).toEqual(['theirs']);
   });
@@ -361,12 +368,20 @@ describe('an id that RQ has already, and no marker of ours', () => {
   });
 });
 
-describe('a caller’s id that stands in RQ’s keys without a hash', () => {
+describe.each([
+  { what: 'without a hash', status: undefined },
+  { what: 'of a job that has ended', status: 'finished' },
+])('a caller’s id that stands in RQ’s keys $what', ({ status }) => {
+  const existing = async (ids: readonly string[]) => {
+    if (status === undefined) return;
+    for (const id of ids) await server.command('HSET', `rq:job:${id}`, 'data', 'theirs', 'status', status);
+  };
   const stale = (count: number) => Array.from({ length: count }, (_, i) => `stale-${i}`);
   const others = Array.from({ length: 2500 }, (_, i) => `other-${i}`);
 
   it.each([1, 8, 9, 60])('is run once, at its new place: %i of them in a batch', async (count) => {
     const expired = stale(count);
+    await existing(expired);
     await server.command('RPUSH', 'rq:queue:q', ...expired, ...others, ...expired);
     await server.command('ZADD', 'rq:scheduled:q', ...expired.flatMap((id) => ['9999999999', id]));
     const jobs = expired.map((id) => make({ id }));
@@ -377,6 +392,7 @@ describe('a caller’s id that stands in RQ’s keys without a hash', () => {
   });
 
   it('is run once when it is to be run later, too', async () => {
+    await existing(['stale']);
     await server.command('RPUSH', 'rq:queue:q', 'stale', 'other');
     expect(await outcomes([make({ id: 'stale', runAt: NOW + 60_000 })])).toEqual(['delivered']);
     expect(await waiting()).toEqual(['other']);
@@ -389,12 +405,14 @@ describe('a caller’s id that stands in RQ’s keys without a hash', () => {
     { command: 'lrange', from: 8 },
   ])('is refused without the right to $command, which its places outlive', async ({ command, from }) => {
     const expired = stale(12);
+    await existing(expired);
     await server.command('RPUSH', 'rq:queue:q', ...expired);
     await deny(command);
     const jobs = expired.map((id) => make({ id }));
     const told = jobs.map((_, i) => (i < from ? 'delivered' : 'noperm'));
     expect(await outcomes(jobs)).toEqual(told);
-    expect((await hashes()).sort()).toEqual(expired.slice(0, from).sort());
+    const withHash = status === undefined ? expired.slice(0, from) : expired;
+    expect((await hashes()).sort()).toEqual([...withHash].sort());
     expect((await waiting()).sort()).toEqual([...expired].sort());
     await allow();
     await untilMarkersAreGone(jobs.slice(from));

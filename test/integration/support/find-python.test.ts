@@ -47,6 +47,11 @@ it('takes the Python that PYTHON names, or the one on the PATH, if it has the mo
   expect(await find()).toBe('python3');
 });
 
+it('takes an empty PYTHON for none, as CI does', async () => {
+  program('python3', 'exit 0');
+  expect(await find({ PYTHON: '' })).toBe('python3');
+});
+
 it('says in one line what to install where it may not install', async () => {
   const without = program('without', 'exit 1');
   expect(await find({ PYTHON: without })).toMatch(
@@ -62,7 +67,11 @@ it.runIf(isDebianRoot)(
     const python = join(bin, 'python3');
     const install = `/bin/sleep 0.3; printf '#!/bin/sh\\n' > ${python}; /bin/chmod 755 ${python}`;
     program('apt-get', `echo "$*" >> ${log}\ncase "$*" in *install*) ${install};; esac`);
-    expect(await Promise.all([find(), find(), find()])).toEqual(['python3', 'python3', 'python3']);
+    expect(await Promise.all([find(), find({ PYTHON: '' }), find()])).toEqual([
+      'python3',
+      'python3',
+      'python3',
+    ]);
     expect(readFileSync(log, 'utf8').match(/install -y .*/g)).toEqual([
       `install -y --no-install-recommends python3 python3-${MODULE}`,
     ]);

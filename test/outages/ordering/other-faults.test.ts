@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
 import { ioredisDefault } from '../../support/clients.js';
-import { surviveOutage } from '../../support/outage-run.js';
+import { surviveOutage } from '../../support/stream-outage-run.js';
 import { otherNetworkFaults, otherServerFaults } from '../faults.js';
 
 describe("ordering: 'queue'", () => {

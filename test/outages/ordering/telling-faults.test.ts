@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
 import { ioredisDefault, ioredisStrict, nodeRedisDefault } from '../../support/clients.js';
-import { surviveOutage } from '../../support/outage-run.js';
+import { surviveOutage } from '../../support/stream-outage-run.js';
 import { faults, tellingFaults } from '../faults.js';
 
 const named = (pattern: RegExp) => faults.filter(({ name }) => pattern.test(name));

@@ -41,7 +41,16 @@ def now():
     return time.time()
 
 
-def hold():
-    _ran()
+def _until_go():
     while not os.path.exists('go'):
         time.sleep(0.02)
+
+
+def hold():
+    _ran()
+    _until_go()
+
+
+def fail_once_then_hold():
+    fail_once()
+    _until_go()

@@ -23,6 +23,8 @@ export interface WorkerOptions {
   readonly withScheduler?: boolean;
   /** Runs jobs without a fork for each: five times as many a second. @default false */
   readonly isSimple?: boolean;
+  /** After so many it stops. @default never */
+  readonly maxJobs?: number;
 }
 
 /**
@@ -119,13 +121,14 @@ export class RqSite {
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
   }
 
-  #worker({ withScheduler = false, isSimple = false }: WorkerOptions): string[] {
+  #worker({ withScheduler = false, isSimple = false, maxJobs }: WorkerOptions): string[] {
     const json = ['--serializer', 'rq.serializers.JSONSerializer'];
     return [
       ...['-m', 'rq.cli', 'worker', '-u', this.#url],
       ...(this.#serializer === 'json' ? json : []),
       ...(withScheduler ? ['--with-scheduler'] : []),
       ...(isSimple ? ['--worker-class', 'rq.worker.SimpleWorker'] : []),
+      ...(maxJobs === undefined ? [] : ['--max-jobs', String(maxJobs)]),
     ];
   }
 }

@@ -76,29 +76,57 @@ it('runs once when a Python service’s job of its id has expired in line', asyn
   expect(site.ran()).toEqual(['task-1']);
 });
 
-it('is a duplicate of a job that was canceled while it runs, until its function has returned', async () => {
-  const { queue, site, server } = await rqQueue(NAME);
-  const look = [
-    'job = Job.fetch("task-1", connection=connection, serializer=serializer)',
-    'answer = job.get_status()',
-  ];
+it('runs once when a Python service enqueued its id more than once and that has run once only', async () => {
+  const { queue, site, waiting, server } = await rqQueue(NAME);
   await site.ask(
+    'from datetime import timedelta',
     `q = Queue("${NAME}", connection=connection, serializer=serializer)`,
-    'q.enqueue("jobs.hold", job_id="task-1"); answer = None',
+    'for _ in range(3): q.enqueue("jobs.note", job_id="task-1")',
+    'q.enqueue_in(timedelta(hours=1), "jobs.note", job_id="task-2")',
+    'q.enqueue("jobs.note", job_id="task-2", at_front=True); answer = None',
   );
-  await using _worker = await site.start(NAME);
-  await waitFor(() => site.ran().length === 1, { what: 'the job to run', timeoutMs: 10_000 });
-  expect(await site.ask(look[0] as string, 'job.cancel()', look[1] as string)).toBe('canceled');
-  const outcome = async () => (await queue.enqueue('jobs.note', [], { id: 'task-1' })).outcome;
-  expect(await outcome()).toBe('duplicate');
-  await writeFile(join(site.directory, 'go'), '');
-  await waitFor(async () => (await server.command('HGET', 'rq:job:task-1', 'status')) === 'finished', {
-    what: 'the function to return',
-    timeoutMs: 10_000,
-  });
-  expect(await outcome()).toBe('enqueued');
-  await waitFor(() => site.ran().length === 2, { what: 'the new job to run', timeoutMs: 10_000 });
+  await site.burst(NAME, { maxJobs: 2 });
+  expect(site.ran()).toEqual(['task-2', 'task-1']);
+  expect(await waiting()).toEqual(['task-1', 'task-1']);
+  const scheduled = () => server.command('ZRANGE', `rq:scheduled:${NAME}`, '0', '-1');
+  expect(await scheduled()).toEqual(['task-2']);
+  for (const id of ['task-1', 'task-2']) {
+    expect(await queue.enqueue('jobs.note', [], { id })).toMatchObject({ outcome: 'enqueued' });
+  }
+  await site.burst(NAME);
+  expect(site.ran()).toEqual(['task-2', 'task-1', 'task-1', 'task-2']);
+  expect(await scheduled()).toEqual([]);
 });
+
+it.each([
+  { when: 'runs', call: '"jobs.hold"', runs: 1 },
+  { when: 'runs again', call: '"jobs.fail_once_then_hold", retry=Retry(max=1)', runs: 2 },
+])(
+  'is a duplicate of a job that was canceled while it $when, until its function has returned',
+  async ({ call, runs }) => {
+    const { queue, site, server } = await rqQueue(NAME);
+    await site.ask(
+      `q = Queue("${NAME}", connection=connection, serializer=serializer)`,
+      `q.enqueue(${call}, job_id="task-1"); answer = None`,
+    );
+    await using _worker = await site.start(NAME);
+    await waitFor(() => site.ran().length === runs, { what: 'the job to run', timeoutMs: 10_000 });
+    const status = await site.ask(
+      'job = Job.fetch("task-1", connection=connection, serializer=serializer)',
+      'job.cancel(); answer = job.get_status()',
+    );
+    expect(status).toBe('canceled');
+    const outcome = async () => (await queue.enqueue('jobs.note', [], { id: 'task-1' })).outcome;
+    expect(await outcome()).toBe('duplicate');
+    await writeFile(join(site.directory, 'go'), '');
+    await waitFor(async () => (await server.command('HGET', 'rq:job:task-1', 'status')) === 'finished', {
+      what: 'the function to return',
+      timeoutMs: 10_000,
+    });
+    expect(await outcome()).toBe('enqueued');
+    await waitFor(() => site.ran().length === runs + 1, { what: 'the new job to run', timeoutMs: 10_000 });
+  },
+);
 
 describe('a ttl', () => {
   it('that passes in the backup drops the job, and tells of it', async () => {

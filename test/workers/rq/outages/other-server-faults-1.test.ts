@@ -1,0 +1,5 @@
+import { otherServerFaults } from '../../../outages/faults.js';
+import { ioredisStrict } from '../../../support/clients.js';
+import { eachRunOnce } from './each-run-once.js';
+
+eachRunOnce(ioredisStrict, 'json', otherServerFaults.slice(0, 5));
