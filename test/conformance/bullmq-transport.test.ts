@@ -1,4 +1,5 @@
 import { Queue, Worker } from 'bullmq';
+import { Queue as Queue5, Worker as Worker5 } from 'bullmq5';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { describeTransport, type TransportBench } from '../../src/conformance/index.js';
 import { BullMqTransport } from '../../src/transport/bullmq.js';
@@ -13,7 +14,15 @@ afterAll(() => setting.server.stop());
 
 const NAME = 'conformance';
 
-async function open(): Promise<TransportBench> {
+type BullMq = { readonly Queue: typeof Queue; readonly Worker: typeof Worker };
+
+const majors = [
+  { major: 6, bullMq: { Queue, Worker } },
+  // What is called here is the same in both.
+  { major: 5, bullMq: { Queue: Queue5, Worker: Worker5 } as unknown as BullMq },
+];
+
+async function open({ Queue, Worker }: BullMq): Promise<TransportBench> {
   const { server } = setting;
   await server.command('FLUSHALL');
   const connection = { host: '127.0.0.1', port: server.port };
@@ -53,10 +62,10 @@ async function open(): Promise<TransportBench> {
   };
 }
 
-describe('BullMqTransport', () => {
+describe.each(majors)('BullMqTransport on BullMQ $major', ({ bullMq }) => {
   describeTransport(
     {
-      open,
+      open: () => open(bullMq),
       hasOwnQueue: true,
       refusable: { transportOptions: { priority: 1 } },
       options: {
