@@ -1,16 +1,19 @@
 import { batches } from './batches.js';
 import { Bench } from './bench.js';
 import { deliveriesAgain } from './deliveries-again.js';
+import { order } from './order.js';
 import { refusals } from './refusals.js';
 import type { TestRunner } from './test-runner.js';
-import type { Kit } from './theme.js';
+import type { Kit, Theme } from './theme.js';
 import type { TransportUnderTest } from './transport-under-test.js';
 import { wishes } from './wishes.js';
 import { witness } from './witness.js';
 
+const themes: readonly Theme[] = [...[batches, order, deliveriesAgain, refusals], ...[wishes, witness]];
+
 /**
- * What every transport promises, as tests. Of `capabilities`, `witness`, `tellsDuplicates`, `runAt` and `headers` are tried where they
- * are claimed; a test of what is not claimed passes.
+ * What every transport promises, as tests. Of `capabilities`, `witness`, `tellsDuplicates`, `runAt`, `headers` and `orderingKey` are
+ * tried where they are claimed, `expiresAt()` and `checkClient()` where they are there; a test of what is not claimed passes.
  */
 export function describeTransport(subject: TransportUnderTest, { describe, it }: TestRunner): void {
   const test: Kit['test'] = (name, body) =>
@@ -22,6 +25,5 @@ export function describeTransport(subject: TransportUnderTest, { describe, it }:
         await opened.close();
       }
     });
-  for (const theme of [batches, deliveriesAgain, refusals, wishes, witness])
-    theme({ subject, describe, test });
+  for (const theme of themes) theme({ subject, describe, test });
 }

@@ -17,7 +17,7 @@ export interface TransportBench {
   readonly redis: RedisClient;
   /** The same as another process has it: a transport and a client of its own, of the same Redis. */
   readonly other: { readonly transport: Transport; readonly redis: RedisClient };
-  /** The jobs of `queue` that may be run now, in the order in which they would be. */
+  /** The jobs of `queue` that may be run now, in the order in which they would be; of partitions, one after the other. */
   read(queue: string): Promise<readonly LaidDownJob[]>;
   /** Runs every job of `queue` and forgets it, in the way that leaves least of it behind. */
   run(queue: string): Promise<void>;
@@ -43,7 +43,9 @@ export interface TransportUnderTest {
   open(): Promise<TransportBench>;
   /** Name and payload of a job that has `marked` in its payload. @default `job`, and `{ marked }` */
   job?(marked: unknown): { readonly name: string; readonly payload: unknown };
-  /** Values of `options.transport`: those that it takes, with which a job may be run at once, and those that it must refuse. */
+  /**
+   * Values of `options.transport`: those that it takes, with which a job may be run at once, and those that it must refuse.
+   */
   readonly options: { readonly taken: readonly unknown[]; readonly refused: readonly unknown[] };
   /** What a job needs to have for `refuse` to refuse it alone. @default {} */
   readonly refusable?: Partial<Pick<JobRecord, 'runAt' | 'headers' | 'transportOptions'>>;
