@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isResilientQueueError } from '../errors/resilient-queue-error.js';
 import { JOB_RECORD_VERSION, type JobRecord } from '../job/job-record.js';
 import type { RedisClient } from '../queue/options.js';
@@ -40,8 +41,21 @@ export class Bench {
     return this.#bench.transport.capabilities;
   }
 
+  /** To look at Redis, and to get in the transport's way there. */
+  get connection(): RedisConnection {
+    return connectionOf(this.#bench.redis);
+  }
+
   get other() {
     return this.#bench.other;
+  }
+
+  get canExpire(): boolean {
+    return this.#bench.transport.expiresAt !== undefined;
+  }
+
+  expiresAt(job: JobRecord): number | undefined {
+    return this.#bench.transport.expiresAt?.(job);
   }
 
   refuse(job: JobRecord) {
@@ -93,6 +107,17 @@ export class Bench {
     return (await this.read(queue)).map(({ id }) => id);
   }
 
+  /** Resolves when these are the jobs that may be run, 2 s being enough for it. */
+  async untilIds(expected: readonly string[]): Promise<void> {
+    const giveUpAt = Date.now() + 2000;
+    let ids = await this.ids();
+    while (ids.join() !== expected.join() && Date.now() < giveUpAt) {
+      await sleep(20);
+      ids = await this.ids();
+    }
+    assert.deepEqual(ids, expected);
+  }
+
   run() {
     return this.#bench.run(QUEUE);
   }
@@ -129,11 +154,11 @@ export class Bench {
   }
 
   async setting(name: string, value: string) {
-    await connectionOf(this.#bench.redis).send(['CONFIG', 'SET', name, value], name);
+    await this.connection.send(['CONFIG', 'SET', name, value], name);
   }
 
   async forgetEverything() {
-    await connectionOf(this.#bench.redis).send(['FLUSHALL'], QUEUE);
+    await this.connection.send(['FLUSHALL'], QUEUE);
   }
 }
 

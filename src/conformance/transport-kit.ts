@@ -1,6 +1,7 @@
 import { batches } from './batches.js';
 import { Bench } from './bench.js';
 import { deliveriesAgain } from './deliveries-again.js';
+import { expiry } from './expiry.js';
 import { order } from './order.js';
 import { refusals } from './refusals.js';
 import type { TestRunner } from './test-runner.js';
@@ -9,7 +10,10 @@ import type { TransportUnderTest } from './transport-under-test.js';
 import { wishes } from './wishes.js';
 import { witness } from './witness.js';
 
-const themes: readonly Theme[] = [...[batches, order, deliveriesAgain, refusals], ...[wishes, witness]];
+const themes: readonly Theme[] = [
+  ...[batches, order, deliveriesAgain, refusals],
+  ...[wishes, expiry, witness],
+];
 
 /**
  * What every transport promises, as tests. Of `capabilities`, `witness`, `tellsDuplicates`, `runAt`, `headers` and `orderingKey` are

@@ -44,7 +44,8 @@ export interface TransportUnderTest {
   /** Name and payload of a job that has `marked` in its payload. @default `job`, and `{ marked }` */
   job?(marked: unknown): { readonly name: string; readonly payload: unknown };
   /**
-   * Values of `options.transport`: those that it takes, with which a job may be run at once, and those that it must refuse.
+   * Values of `options.transport`: those that it takes, with which a job may be run at once, and those that it must refuse. Where it
+   * has `expiresAt()`, a job with one of those that it takes expires.
    */
   readonly options: { readonly taken: readonly unknown[]; readonly refused: readonly unknown[] };
   /** What a job needs to have for `refuse` to refuse it alone. @default {} */
