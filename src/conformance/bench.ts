@@ -58,6 +58,23 @@ export class Bench {
     return this.#bench.transport.expiresAt?.(job);
   }
 
+  get canCheckClients(): boolean {
+    return this.#bench.transport.checkClient !== undefined;
+  }
+
+  checkClient(client: object): void {
+    const answer: unknown = this.#bench.transport.checkClient?.(client);
+    if (answer instanceof Promise) answer.catch(() => {});
+    assert.equal(answer, undefined, 'checkClient() throws, or returns nothing: nobody waits for it.');
+  }
+
+  /** Those of the bench as a queue shows them: each, and the client that is inside of a RedisConnection. */
+  get clients(): readonly object[] {
+    const given = [this.#bench.redis, this.other.redis];
+    const inner = given.map((redis) => connectionOf(redis).client);
+    return [...given, ...inner].filter((client) => typeof client === 'object' && client !== null);
+  }
+
   refuse(job: JobRecord) {
     return this.#bench.refuse(job);
   }

@@ -1,5 +1,6 @@
 import { batches } from './batches.js';
 import { Bench } from './bench.js';
+import { clients } from './clients.js';
 import { deliveriesAgain } from './deliveries-again.js';
 import { expiry } from './expiry.js';
 import { order } from './order.js';
@@ -12,7 +13,7 @@ import { witness } from './witness.js';
 
 const themes: readonly Theme[] = [
   ...[batches, order, deliveriesAgain, refusals],
-  ...[wishes, expiry, witness],
+  ...[wishes, expiry, witness, clients],
 ];
 
 /**

@@ -52,6 +52,8 @@ export interface TransportUnderTest {
   readonly refusable?: Partial<Pick<JobRecord, 'runAt' | 'headers' | 'transportOptions'>>;
   /** The transport has one queue of its own, whatever queue it is asked for: it is not tried with two. @default false */
   readonly hasOwnQueue?: boolean;
+  /** Clients that `checkClient()` must refuse, which are not used: needed where the transport has it. @default none */
+  readonly refusedClients?: readonly object[];
   /** Ids that it must refuse. @default none */
   readonly refusedIds?: readonly string[];
 }

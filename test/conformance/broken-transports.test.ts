@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeTransport } from '../../src/conformance/index.js';
 import {
@@ -9,6 +10,7 @@ import {
   type RedisConnection,
   StreamsTransport,
   streamKey,
+  type Transport,
 } from '../../src/index.js';
 import { type Benches, benches } from './support/bench.js';
 import { failingTests } from './support/failing-tests.js';
@@ -28,7 +30,10 @@ type Deliver = (
 ) => Promise<Delivery>;
 
 /** A transport of streams that does something else than it should: `deliver` is given what would be right. */
-function broken(deliver: (right: Deliver) => Deliver, fields: Partial<StreamsTransport> = {}) {
+function broken(
+  deliver: (right: Deliver) => Deliver,
+  fields: Partial<StreamsTransport> & Pick<Transport, 'checkClient'> = {},
+) {
   return () => {
     const transport = new StreamsTransport();
     const right = transport.deliver.bind(transport);
@@ -48,6 +53,8 @@ const add = (connection: RedisConnection, queue: string, { id, name, payload }: 
     ['XADD', streamKey(queue), '*', 'id', id, 'name', name, 'payload', payload],
     streamKey(queue),
   );
+
+const hasPrefix = (client: object) => Boolean((client as Partial<Redis>).options?.keyPrefix);
 
 interface Broken extends Noticed {
   readonly make: () => StreamsTransport;
@@ -243,6 +250,43 @@ const brokenTransports: Record<string, Broken> = {
     make: broken(inItself, { capabilities: { ...capabilities, runAt: true } }),
     fails: /: when to run it/,
   },
+  'refuses every client that has options': {
+    make: broken(inItself, {
+      checkClient(client) {
+        if ('options' in client) throw new TypeError('Give "redis" a client without options.');
+      },
+    }),
+    ...alone(/a client that works/),
+  },
+  'refuses no client': {
+    make: broken(inItself, { checkClient() {} }),
+    ...alone(/a client that cannot work is refused/),
+  },
+  'refuses a client by an error of another kind': {
+    make: broken(inItself, {
+      checkClient(client) {
+        if (hasPrefix(client)) throw new Error('Give "redis" a client without a keyPrefix.');
+      },
+    }),
+    ...alone(/a client that cannot work is refused/),
+  },
+  'refuses a client when it is too late': {
+    make: broken(inItself, {
+      async checkClient(client) {
+        if (hasPrefix(client)) throw new TypeError('Give "redis" a client without a keyPrefix.');
+      },
+    }),
+    fails: /a client that cannot work is refused/,
+  },
+  'trips over a client that it does not know': {
+    make: broken(inItself, {
+      checkClient(client) {
+        const { keyPrefix } = (client as Redis).options;
+        if (keyPrefix) throw new TypeError('Give "redis" a client without a keyPrefix.');
+      },
+    }),
+    ...alone(/a client of any other shape/),
+  },
   'answers nothing about the witness': {
     make: broken((right) => async (...args) => ({ ...(await right(...args)), witness: undefined })),
     fails: /the witness/,
@@ -278,6 +322,7 @@ const failuresOf = (make: () => StreamsTransport, taken: readonly unknown[] = []
       {
         open: () => setting.open(make, streamed, streamKey),
         options: { taken, refused: [{}, 'fast', null] },
+        refusedClients: [new Redis({ keyPrefix: 'app:', lazyConnect: true })],
       },
       runner,
     ),
