@@ -3,6 +3,7 @@ import { Bench } from './bench.js';
 import { clients } from './clients.js';
 import { deliveriesAgain } from './deliveries-again.js';
 import { expiry } from './expiry.js';
+import { interruptions } from './interruptions.js';
 import { order } from './order.js';
 import { refusals } from './refusals.js';
 import type { TestRunner } from './test-runner.js';
@@ -12,7 +13,7 @@ import { wishes } from './wishes.js';
 import { witness } from './witness.js';
 
 const themes: readonly Theme[] = [
-  ...[batches, order, deliveriesAgain, refusals],
+  ...[batches, order, deliveriesAgain, refusals, interruptions],
   ...[wishes, expiry, witness, clients],
 ];
 

@@ -37,8 +37,8 @@ export interface TransportBench {
 /** What the kit has to know of a transport. */
 export interface TransportUnderTest {
   /**
-   * Makes what a test needs; called once in each. Redis must be a server of the tests' own: the kit flushes it, and sets
-   * `min-replicas-to-write`.
+   * Makes what a test needs; called once in each. Redis must be a server of the tests' own, 6 or later: the kit flushes it, sets
+   * `min-replicas-to-write`, and takes rights from the user of `redis` and gives them back (`ACL SETUSER`).
    */
   open(): Promise<TransportBench>;
   /** Name and payload of a job that has `marked` in its payload. @default `job`, and `{ marked }` */
@@ -52,6 +52,11 @@ export interface TransportUnderTest {
   readonly refusable?: Partial<Pick<JobRecord, 'runAt' | 'headers' | 'transportOptions'>>;
   /** The transport has one queue of its own, whatever queue it is asked for: it is not tried with two. @default false */
   readonly hasOwnQueue?: boolean;
+  /**
+   * Whether `key` only tells what has happened, as BullMQ's events do: a job that was refused may be named there.
+   * @default no key does
+   */
+  readonly isLog?: (key: string) => boolean;
   /** Clients that `checkClient()` must refuse, which are not used: needed where the transport has it. @default none */
   readonly refusedClients?: readonly object[];
   /** Ids that it must refuse. @default none */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { again, asLaidDown, every, idsOf } from './bench.js';
 import type { Theme } from './theme.js';
 
-/** The options of a job. */
+/** The options of a job, but for its expiry. */
 export const wishes: Theme = ({ describe, test, subject }) => {
   describe('what a caller asks for', () => {
     test('is taken, or refused by name before anything happens', async (bench) => {

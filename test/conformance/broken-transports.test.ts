@@ -137,6 +137,16 @@ const brokenTransports: Record<string, Broken> = {
     ),
     ...alone(/the order of the jobs of one orderingKey/),
   },
+  'lays jobs down without its script when that is refused': {
+    make: broken(
+      (right) => (connection, jobs, context) =>
+        right(connection, jobs, context).catch(async () => {
+          for (const job of jobs) await add(connection, context.queue, job);
+          return { outcomes: jobs.map(() => 'delivered'), witness: undefined };
+        }),
+    ),
+    ...alone(/a batch interrupted.* by a command that is denied/),
+  },
   'garbles some text': {
     make: broken(
       (right) => (connection, jobs, context) =>
