@@ -1,4 +1,4 @@
-// Holds the transport to what every transport promises. Flushes the Redis that it is given.
+// Holds the transport to what every transport promises. Flushes the Redis that it is given, and denies it commands for a while.
 //   node --import tsx --test examples/own-transport/list-transport.conformance.ts     (REDIS_URL)
 import { describe, it } from 'node:test';
 import { queueKeys } from '@morningai/resilient-queue';

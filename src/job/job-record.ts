@@ -29,6 +29,7 @@ export interface JobRecord {
   readonly runAt?: number;
   /** Dropped, and reported, if it still waits then; epoch ms. */
   readonly expiresAt?: number;
+  /** Run in the order of the jobs that have the same. */
   readonly orderingKey?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** The name of the transport that is to lay it down. */

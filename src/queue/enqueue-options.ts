@@ -15,7 +15,7 @@ export interface EnqueueOptions<T extends Transport = Transport> {
   readonly runAt?: Date | number | undefined;
   /** Dropped, and reported, if it still waits then: a `Date` or epoch ms. */
   readonly expiresAt?: Date | number | undefined;
-  /** Refused by transports without partitions. */
+  /** Jobs of one key are run in their order. Refused by transports without partitions. */
   readonly orderingKey?: string | undefined;
   /** What Redis must have reached before the receipt; only `acked` in this release. @default 'acked' */
   readonly durability?: 'acked' | undefined;

@@ -23,7 +23,10 @@ export interface TransportCapabilities {
   readonly runAt: boolean;
   /** Carries `headers`. */
   readonly headers: boolean;
-  /** Honours `orderingKey`. */
+  /**
+   * Honours `orderingKey`: jobs of one key are run in the order in which they were delivered, those of different keys may overtake
+   * each other. Without this the queue refuses the option, and no job has one.
+   */
   readonly orderingKey: boolean;
 }
 
@@ -57,8 +60,13 @@ export interface Transport<Options = unknown> {
    */
   check(job: JobRecord, options: Options | undefined, payload: unknown): void;
   /**
-   * When a job with `transportOptions` expires by them, epoch ms: dropped, and reported, if it still waits then. Absent: they say
-   * nothing of it.
+   * When a job expires by its `transportOptions`, epoch ms; undefined for one that does not, as every job without any. Absent: none
+   * does.
+   *
+   * It is counted from `enqueuedAt`, and so the same whenever it is asked for. The queue asks when it makes the job, after `check()`, and
+   * keeps to this or to the caller's own `expiresAt`, whichever is earlier: a job that still waits in the backup then is dropped,
+   * and reported. One that is on its way is delivered all the same: it is laid down, told as any other, and not run when that time
+   * has passed.
    */
   expiresAt?(job: JobRecord): number | undefined;
   /**
@@ -66,7 +74,8 @@ export interface Transport<Options = unknown> {
    * any object that was given as `redis`, also one that the library does not know: a client or a `RedisConnection`, whose own
    * client is looked at, too, if it is an object. Called when the queue is made, so that its constructor throws. A client that a
    * factory makes is not there by then: it is looked at as soon as it is, refused in an `error` event of the kind `configuration`,
-   * and ended before anything goes through it.
+   * and ended before anything goes through it. Not called where the transport has a `connection`: whoever makes that looks at its
+   * client.
    */
   checkClient?(client: object): void;
   /**
@@ -75,8 +84,12 @@ export interface Transport<Options = unknown> {
    */
   readonly connection?: RedisConnection;
   /**
-   * Lays `jobs` down. Resolves with each job's outcome; rejects when the batch as a whole has no answer (then each job's fate
-   * is what the error says). Never retries and has no deadline: both are the queue's.
+   * Lays `jobs` down, in their order and behind all that were before. Resolves with each job's outcome; rejects when the batch as a
+   * whole has no answer (then each job's fate is what the error says). Never retries and has no deadline: both are the queue's.
+   *
+   * Whatever Redis refuses, and in the middle of whatever: a job is there, whole, or it is refused and has left nothing behind. Where
+   * neither is certain it is refused by an error of the transport's own, in place of Redis's, and so of unknown fate. Sent again,
+   * each is laid down, or recognised if it is there; half a job is never taken for one.
    */
   deliver(
     connection: RedisConnection,

@@ -1,5 +1,5 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ListTransport, listKey } from '../../examples/own-transport/list-transport.js';
 import { describeTransport } from '../../src/conformance/index.js';
 import {
   type Delivery,
@@ -8,14 +8,14 @@ import {
   type JobRecord,
   queueKeys,
   type RedisConnection,
-  recognise,
-  recognitionScripts,
   StreamsTransport,
   streamKey,
+  type Transport,
 } from '../../src/index.js';
 import { type Benches, benches } from './support/bench.js';
 import { failingTests } from './support/failing-tests.js';
-import { listed, streamed } from './support/read-jobs.js';
+import { alone, expectNoticed, type Noticed } from './support/noticed.js';
+import { streamed } from './support/read-jobs.js';
 
 let setting: Benches;
 beforeAll(async () => {
@@ -30,7 +30,10 @@ type Deliver = (
 ) => Promise<Delivery>;
 
 /** A transport of streams that does something else than it should: `deliver` is given what would be right. */
-function broken(deliver: (right: Deliver) => Deliver, fields: Partial<StreamsTransport> = {}) {
+function broken(
+  deliver: (right: Deliver) => Deliver,
+  fields: Partial<StreamsTransport> & Pick<Transport, 'checkClient'> = {},
+) {
   return () => {
     const transport = new StreamsTransport();
     const right = transport.deliver.bind(transport);
@@ -51,11 +54,23 @@ const add = (connection: RedisConnection, queue: string, { id, name, payload }: 
     streamKey(queue),
   );
 
-interface Broken {
+const hasPrefix = (client: object) => Boolean((client as Partial<Redis>).options?.keyPrefix);
+
+interface Broken extends Noticed {
   readonly make: () => StreamsTransport;
   readonly taken?: readonly unknown[];
-  readonly fails: RegExp;
 }
+
+/** Lays the jobs of a batch down in another order: by rank, those of one rank as they are. */
+const ranked =
+  (rank: (job: JobRecord, n: number) => number) =>
+  (right: Deliver): Deliver =>
+  async (connection, jobs, context) => {
+    const ranks = new Map(jobs.map((job, n) => [job, rank(job, n)]));
+    const sorted = jobs.toSorted((one, other) => (ranks.get(one) ?? 0) - (ranks.get(other) ?? 0));
+    const { outcomes, witness } = await right(connection, sorted, context);
+    return { outcomes: jobs.map((job) => outcomes[sorted.indexOf(job)] as DeliveryOutcome), witness };
+  };
 
 const brokenTransports: Record<string, Broken> = {
   'recognises nothing': {
@@ -104,6 +119,33 @@ const brokenTransports: Record<string, Broken> = {
       return { outcomes: jobs.map((_, n) => outcomes[n] ?? 'delivered'), witness };
     }),
     fails: /of 256 jobs/,
+  },
+  "lays jobs of a caller's id down behind the others of their batch": {
+    make: broken(ranked(({ id, delivery }) => (id === delivery ? 0 : 1))),
+    ...alone(/the order of/),
+  },
+  'lays jobs that are replayed down before the others of their batch': {
+    make: broken(ranked(({ fate }) => (fate === 'unknown' ? 0 : 1))),
+    fails: /the order of a batch/,
+  },
+  'spreads the jobs of one orderingKey over two partitions': {
+    make: broken(
+      ranked(({ orderingKey }, n) => (orderingKey === undefined ? 0 : Math.floor(n / 3) % 2)),
+      {
+        capabilities: { ...capabilities, orderingKey: true },
+      },
+    ),
+    ...alone(/the order of the jobs of one orderingKey/),
+  },
+  'lays jobs down without its script when that is refused': {
+    make: broken(
+      (right) => (connection, jobs, context) =>
+        right(connection, jobs, context).catch(async () => {
+          for (const job of jobs) await add(connection, context.queue, job);
+          return { outcomes: jobs.map(() => 'delivered'), witness: undefined };
+        }),
+    ),
+    ...alone(/a batch interrupted.* by a command that is denied/),
   },
   'garbles some text': {
     make: broken(
@@ -218,6 +260,43 @@ const brokenTransports: Record<string, Broken> = {
     make: broken(inItself, { capabilities: { ...capabilities, runAt: true } }),
     fails: /: when to run it/,
   },
+  'refuses every client that has options': {
+    make: broken(inItself, {
+      checkClient(client) {
+        if ('options' in client) throw new TypeError('Give "redis" a client without options.');
+      },
+    }),
+    ...alone(/a client that works/),
+  },
+  'refuses no client': {
+    make: broken(inItself, { checkClient() {} }),
+    ...alone(/a client that cannot work is refused/),
+  },
+  'refuses a client by an error of another kind': {
+    make: broken(inItself, {
+      checkClient(client) {
+        if (hasPrefix(client)) throw new Error('Give "redis" a client without a keyPrefix.');
+      },
+    }),
+    ...alone(/a client that cannot work is refused/),
+  },
+  'refuses a client when it is too late': {
+    make: broken(inItself, {
+      async checkClient(client) {
+        if (hasPrefix(client)) throw new TypeError('Give "redis" a client without a keyPrefix.');
+      },
+    }),
+    fails: /a client that cannot work is refused/,
+  },
+  'trips over a client that it does not know': {
+    make: broken(inItself, {
+      checkClient(client) {
+        const { keyPrefix } = (client as Redis).options;
+        if (keyPrefix) throw new TypeError('Give "redis" a client without a keyPrefix.');
+      },
+    }),
+    ...alone(/a client of any other shape/),
+  },
   'answers nothing about the witness': {
     make: broken((right) => async (...args) => ({ ...(await right(...args)), witness: undefined })),
     fails: /the witness/,
@@ -244,65 +323,6 @@ const brokenTransports: Record<string, Broken> = {
   },
 };
 
-/** Lists, with a `lay` and a way of its own to tell jobs apart. */
-function list(lay: string, change: (jobs: readonly JobRecord[]) => readonly JobRecord[] = (jobs) => jobs) {
-  const scripts = recognitionScripts(lay, 1, 1);
-  return () =>
-    Object.assign(new ListTransport(), {
-      deliver: (connection: RedisConnection, jobs: readonly JobRecord[], context: DeliveryContext) =>
-        recognise(
-          connection,
-          queueKeys(context.queue),
-          {
-            key: listKey(context.queue),
-            scripts,
-            isFull: () => false,
-            write: (args, { id, name, payload }) =>
-              void args.push(JSON.stringify({ id, name, payload: JSON.parse(payload) })),
-          },
-          change(jobs),
-          context,
-        ),
-    });
-}
-
-const rightLay = "local function lay(at) return redis.pcall('RPUSH', KEYS[1], ARGV[at]) end";
-
-const brokenLists: Record<string, { readonly make: () => ListTransport; readonly fails: RegExp }> = {
-  'raises in its script after the bit is set': {
-    make: list("local function lay(at) return redis.call('RPUSH', KEYS[1], ARGV[at]) end"),
-    fails: /a refusal of the transport's own write/,
-  },
-  'hides that its own write was refused': {
-    make: list("local function lay(at) redis.pcall('RPUSH', KEYS[1], ARGV[at]) end"),
-    fails: /a refusal of the transport's own write/,
-  },
-  'takes all jobs of a batch for ones of its first epoch': {
-    make: list(rightLay, (jobs) => {
-      const epoch = jobs[0]?.delivery.split('-')[0];
-      return jobs.map((job) => ({ ...job, delivery: `${epoch}-${job.delivery.split('-')[1]}` }));
-    }),
-    fails: /a batch of jobs of several processes/,
-  },
-  "loses the job's name": {
-    make: list(rightLay, (jobs) => jobs.map((job) => ({ ...job, name: 'job-' }))),
-    fails: /a batch is laid down in its order/,
-  },
-};
-
-it.each(Object.entries(brokenLists))('notices a list that %s', async (_, { make, fails }) => {
-  const failed = await failingTests((runner) =>
-    describeTransport(
-      {
-        open: () => setting.open(make, listed, listKey),
-        options: { taken: [], refused: [{}, 'fast', null] },
-      },
-      runner,
-    ),
-  );
-  expect(failed.filter((name) => fails.test(name))).not.toEqual([]);
-});
-
 let fresh = 0;
 const freshDelivery = () => `${'0'.repeat(27)}-${fresh++}`;
 
@@ -312,6 +332,7 @@ const failuresOf = (make: () => StreamsTransport, taken: readonly unknown[] = []
       {
         open: () => setting.open(make, streamed, streamKey),
         options: { taken, refused: [{}, 'fast', null] },
+        refusedClients: [new Redis({ keyPrefix: 'app:', lazyConnect: true })],
       },
       runner,
     ),
@@ -319,8 +340,8 @@ const failuresOf = (make: () => StreamsTransport, taken: readonly unknown[] = []
 
 it.each(Object.entries(brokenTransports))(
   'notices a transport that %s',
-  async (_, { make, taken, fails }) => {
-    expect((await failuresOf(make, taken)).filter((name) => fails.test(name))).not.toEqual([]);
+  async (_, { make, taken, ...how }) => {
+    expectNoticed(await failuresOf(make, taken), how);
   },
 );
 

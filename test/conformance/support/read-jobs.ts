@@ -35,17 +35,15 @@ export async function rqJobs(server: RedisServer, queue: string): Promise<LaidDo
   });
 }
 
-/** What RQ's workers would read, in their order. */
+/** What RQ's workers would read, in their order. They pass over an id whose job has expired. */
 export async function rqData(server: RedisServer, queue: string) {
   const redis = new Redis({ port: server.port });
   try {
     const ids = await redis.lrange(`rq:queue:${queue}`, 0, -1);
-    return await Promise.all(
-      ids.map(async (id) => ({
-        id,
-        data: (await redis.hgetBuffer(`rq:job:${id}`, 'data')) ?? Buffer.alloc(0),
-      })),
+    const jobs = await Promise.all(
+      ids.map(async (id) => ({ id, data: await redis.hgetBuffer(`rq:job:${id}`, 'data') })),
     );
+    return jobs.flatMap(({ id, data }) => (data === null ? [] : [{ id, data }]));
   } finally {
     redis.disconnect();
   }

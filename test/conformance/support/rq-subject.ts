@@ -1,3 +1,5 @@
+import { Cluster, Redis } from 'ioredis';
+import { createCluster } from 'redis';
 import type { LaidDownJob, TransportUnderTest } from '../../../src/conformance/index.js';
 import { RqTransport } from '../../../src/transport/rq.js';
 import type { RedisServer } from '../../support/redis-server.js';
@@ -20,9 +22,19 @@ export function rqSubject(
       ),
     job: (marked) => ({ name: 'tasks.run', payload: [marked] }),
     options: {
-      taken: [{}, { timeoutSeconds: 60, ttlSeconds: 600 }, { retry: { max: 3, intervalSeconds: [10, 30] } }],
+      taken: [
+        {},
+        { timeoutSeconds: 60, ttlSeconds: 600 },
+        { retry: { max: 3, intervalSeconds: [10, 30] } },
+        { atFront: true },
+      ],
       refused: [null, 'fast', { timeout: 60 }, { ttlSeconds: 'soon' }, { retry: { max: 0 } }],
     },
+    refusedClients: [
+      new Redis({ keyPrefix: 'app:', lazyConnect: true }),
+      new Cluster([{ port: 1 }], { lazyConnect: true }),
+      createCluster({ rootNodes: [] }),
+    ],
     refusedIds: ['a:b', 'a b', 'ä', 'a/b'],
   };
 }
