@@ -38,17 +38,17 @@ local function whereabouts(id, job, deduplication, deduplicationId)
   if redis.call('EXISTS', job) == 0 then
     return redis.call('EXISTS', deduplication) == 1 and 'ran' or 'nowhere'
   end
-  local facts, doubt = redis.pcall('HMGET', job, 'deid', 'priority', 'processedOn'), nil
-  if facts.err then return facts.err end
-  -- One with a priority stands in no list before a worker has had it.
-  local isInSet = (tonumber(facts[2]) or 0) > 0 and not facts[3]
-  for place = 1, isInSet and ${sets.length} or ${all} do
+  -- Also one with a priority may stand in a list: promoteJobs() and retryJobs() put it there.
+  local doubt
+  for place = 1, ${all} do
     local isThere, problem = isIn(place, id)
     if isThere then return 'there' end
     doubt = doubt or problem
   end
   if doubt then return doubt end
-  if facts[1] ~= deduplicationId then
+  local owner = redis.pcall('HMGET', job, 'deid')
+  if owner.err then return owner.err end
+  if owner[1] ~= deduplicationId then
     return 'ERR The queue has a job of this id that stands in no line, and that is not of this transport'
   end
   redis.call('DEL', job, deduplication)
