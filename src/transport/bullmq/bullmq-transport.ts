@@ -90,7 +90,7 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
     const firsts = firstOfEachId(jobs);
     const added = [...firsts.values()];
     const { cuts } = this.#connection;
-    if (added.some(({ fate }) => fate === 'unknown')) this.#resent += 1;
+    if (added.some(mayHaveBeenSent)) this.#resent += 1;
     const resent = this.#resent;
     const looked = lookFor(connection, this.#queue, added.filter(mayBeThere));
     const bulk = added.map((job) => bulkJob(job, this.#deduplicationMs, now));
@@ -120,7 +120,7 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
       const rejected = problems.get(job);
       if (rejected) outcomes.set(job, { rejected });
       else if (!isKnown(before.get(job))) outcomes.set(job, 'delivered');
-      else outcomes.set(job, isStraight() && job.fate === 'not-delivered' ? 'duplicate' : 'recognised');
+      else outcomes.set(job, isStraight() && !mayHaveBeenSent(job) ? 'duplicate' : 'recognised');
     }
     return {
       outcomes: jobs.map((job) => outcomeOf(job, firsts.get(job.id) as JobRecord, outcomes)),
@@ -186,7 +186,12 @@ function isKnown(place: Whereabouts | undefined): boolean {
 
 /** Only of an id of the caller's, or one that was sent before: the others are new. */
 function mayBeThere(job: JobRecord): boolean {
-  return job.id !== job.delivery || job.fate === 'unknown';
+  return job.id !== job.delivery || mayHaveBeenSent(job);
+}
+
+/** A store gives a job out again with the fate that it had at first, whatever a replay has learnt. */
+function mayHaveBeenSent({ fate, lastAttemptAt }: JobRecord): boolean {
+  return fate === 'unknown' || lastAttemptAt !== undefined;
 }
 
 function firstOfEachId(jobs: readonly JobRecord[]): ReadonlyMap<string, JobRecord> {

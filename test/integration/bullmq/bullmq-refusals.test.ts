@@ -193,6 +193,35 @@ describe('what is left behind of a job', () => {
     expect(idsRun()).toContain('mine');
   });
 
+  it('of a replay is not taken for the job by the next one', async () => {
+    const { bullMq, server, work, idsRun, hasRun } = await bullMqSite(bullMq6);
+    const transport = new BullMqTransport(bullMq);
+    const connection = transport.connection as { send: typeof transport.connection.send };
+    const send = connection.send.bind(connection);
+    const queue = new ResilientQueue('orders', {
+      ...{ transport, backup: new MemoryBackupStore(), replay: { pollMs: 100 } },
+    });
+    onTestFinished(async () => void (await queue.close({ timeoutMs: 100 })));
+    queue.on('error', () => {});
+    let looks = 0;
+    connection.send = (args, key) => {
+      const isLook = args.some((argument) => String(argument) === 'bull:orders:waiting-children');
+      if (isLook && ++looks === 1) return Promise.reject(new Error('Socket closed unexpectedly'));
+      return send(args, key);
+    };
+    await bullMq.waitUntilReady();
+    const isolation = queue.isolate();
+    const { id } = await queue.enqueue('job', 1);
+    await server.command('SET', 'bull:orders:wait', 'no list');
+    isolation.dispose();
+    await waitFor(() => looks === 1, { what: 'the job to be refused' });
+    await server.command('DEL', 'bull:orders:wait');
+    await waitFor(() => queue.health().totals.delivered === 1, { what: 'the job to be replayed' });
+    await work();
+    await hasRun(1);
+    expect(idsRun()).toEqual([id]);
+  });
+
   it('may be the deduplication alone, which is not taken for a job that has run', async () => {
     const { open, server } = await bullMqSite(bullMq6);
     const { queue } = open();
