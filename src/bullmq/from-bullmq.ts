@@ -130,7 +130,8 @@ function enqueueOptions(opts: JobInput['opts'], now: number): EnqueueOptions {
   const from = typeof transport.timestamp === 'number' ? transport.timestamp : now;
   return {
     ...(jobId !== undefined && { id: jobId as string }),
-    ...(delay !== undefined && delay !== 0 && { runAt: from + delayMs(delay) }),
+    // Also one of 0, which wins over a delay that the queue gives to all jobs.
+    ...(delay !== undefined && { runAt: from + delayMs(delay) }),
     ...(Object.keys(transport).length > 0 && { transport }),
   };
 }

@@ -87,6 +87,15 @@ describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (
     expect(paint.resilientQueue.health().totals).toMatchObject({ accepted: 2, delivered: 2 });
   });
 
+  it('has no delay where it asks for none, whatever the queue gives to all jobs', async () => {
+    const { bullMq, server } = await bullMqSite(kind, { defaultJobOptions: { delay: 3_600_000 } });
+    const paint = fromBullMq(bullMq as unknown as Queue, { backup: new MemoryBackupStore() });
+    onTestFinished(async () => void (await paint.resilientQueue.close({ timeoutMs: 100 })));
+    const { id } = await paint.add('now', {}, { delay: 0 });
+    await paint.add('in an hour', {});
+    expect(await server.command('LRANGE', 'bull:orders:wait', '0', '-1')).toEqual([id]);
+  });
+
   it('closes the BullMQ queue with its own, in this order', async () => {
     const { paint, bullMq } = await setUp();
     await bullMq.waitUntilReady();
