@@ -1,5 +1,7 @@
-import { systemClock } from '../clock/clock.js';
+import { type Clock, systemClock } from '../clock/clock.js';
 import { ResilientQueueError } from '../errors/resilient-queue-error.js';
+import { RedisFailure } from '../policy/outage.js';
+import { within } from '../policy/within.js';
 import type { EnqueueOptions } from '../queue/enqueue-options.js';
 import type { UntypedJobs } from '../queue/enqueuer.js';
 import type { QueueOptions } from '../queue/options.js';
@@ -8,6 +10,9 @@ import { ResilientQueue } from '../queue/resilient-queue.js';
 import type { BullMqConnection } from '../transport/bullmq/bullmq-connection.js';
 import type { AddOptions, BullMqQueue } from '../transport/bullmq/bullmq-queue.js';
 import { BullMqTransport, type BullMqTransportOptions } from '../transport/bullmq/bullmq-transport.js';
+
+/** How long the BullMQ queue may take to close, before its connection is cut. */
+const GOODBYE_MS = 1000;
 
 /** Options of {@link fromBullMq}: those of the transport, and those of a queue that it can honour. */
 export interface FromBullMqOptions
@@ -100,7 +105,7 @@ export function fromBullMq<Q extends BullMqQueue>(
     },
     async close() {
       const left = await resilientQueue.close();
-      await (queue as { close?(): Promise<void> }).close?.();
+      await closeBullMq(queue, clock);
       return left;
     },
   };
@@ -117,6 +122,18 @@ function made<Q extends BullMqQueue>(
     (options.transport?.connection as BullMqConnection | undefined)?.release();
     throw error;
   }
+}
+
+/** BullMQ takes its leave of Redis, and waits for the answer without a limit. */
+async function closeBullMq(bullMq: BullMqQueue, clock: Clock): Promise<void> {
+  const queue = bullMq as { close?(): Promise<void>; disconnect?(): Promise<void> };
+  const closed = queue.close?.();
+  if (!closed) return;
+  await within(clock, GOODBYE_MS, closed).catch((error: unknown) => {
+    if (!(error instanceof RedisFailure)) throw error;
+    // It only takes leave of a connection of its own, so nobody else's is cut.
+    queue.disconnect?.().catch(() => {});
+  });
 }
 
 function listOf(jobs: unknown): readonly JobInput[] {

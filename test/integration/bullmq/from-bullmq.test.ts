@@ -5,7 +5,8 @@ import { type FromBullMqOptions, fromBullMq } from '../../../src/bullmq/index.js
 import { EnqueueManyError, MemoryBackupStore } from '../../../src/index.js';
 import { BullMqTransport } from '../../../src/transport/bullmq.js';
 import { bullMqSite } from '../../support/bullmq/bullmq-site.js';
-import { bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
+import { bullMq5, bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
+import { RedisServer } from '../../support/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (kind) => {
@@ -106,6 +107,22 @@ describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (
     expect((bullMq as unknown as { closing: unknown }).closing).toBeInstanceOf(Promise);
     await expect(paint.add('cars', { color: 'red' })).rejects.toMatchObject({ code: 'QUEUE_CLOSED' });
   });
+});
+
+it.each([bullMq6, bullMq5])('closes also while Redis hangs: $name', async (kind) => {
+  const server = await RedisServer.start({ appendOnly: 'no' });
+  onTestFinished(() => server.stop());
+  const { queue: bullMq } = kind.make('orders', server.port);
+  const paint = fromBullMq(bullMq as unknown as Queue, { backup: new MemoryBackupStore() });
+  await paint.add('cars', { color: 'blue' });
+  const client = await paint.resilientQueue.execute(async (client: { readonly status: string }) => client);
+  server.pause();
+  await paint.add('cars', { color: 'red' });
+  const startedAt = performance.now();
+  expect(await paint.close()).toEqual({ pending: 1 });
+  expect(performance.now() - startedAt).toBeLessThan(5000);
+  // Nothing is left that would keep the process alive.
+  await expect.poll(() => client.status, { timeout: 5000 }).toBe('end');
 });
 
 describe('what a moved service asks for and cannot have', () => {
