@@ -106,6 +106,7 @@ export function fromBullMq<Q extends BullMqQueue>(
     async close() {
       const left = await resilientQueue.close();
       await closeBullMq(queue, clock);
+      releaseConnection(transport);
       return left;
     },
   };
@@ -118,10 +119,14 @@ function made<Q extends BullMqQueue>(
   try {
     return new ResilientQueue(name, options);
   } catch (error) {
-    // Nobody else has the transport.
-    (options.transport?.connection as BullMqConnection | undefined)?.release();
+    releaseConnection(options.transport as BullMqTransport<Q>);
     throw error;
   }
+}
+
+/** Nobody else has the transport, and the client may be shared with other queues, and outlive this one. */
+function releaseConnection<Q extends BullMqQueue>(transport: BullMqTransport<Q>): void {
+  (transport.connection as BullMqConnection).release();
 }
 
 /** BullMQ takes its leave of Redis, and waits for the answer without a limit. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobsOptions, Queue } from 'bullmq';
+import { type JobsOptions, Queue } from 'bullmq';
+import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type FromBullMqOptions, fromBullMq } from '../../../src/bullmq/index.js';
 import { EnqueueManyError, MemoryBackupStore } from '../../../src/index.js';
@@ -107,6 +108,21 @@ describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (
     expect((bullMq as unknown as { closing: unknown }).closing).toBeInstanceOf(Promise);
     await expect(paint.add('cars', { color: 'red' })).rejects.toMatchObject({ code: 'QUEUE_CLOSED' });
   });
+});
+
+it('leaves no listener of its own on a client that it shared, once it is closed', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no' });
+  const connection = new Redis(server.port, { maxRetriesPerRequest: null });
+  onTestFinished(() => connection.disconnect());
+  const events = ['ready', 'close', 'error'];
+  const listeners = () => events.map((event) => connection.listenerCount(event));
+  const before = listeners();
+  const paint = fromBullMq(new Queue('orders', { connection }), { backup: new MemoryBackupStore() });
+  await paint.add('cars', { color: 'blue' });
+  expect(listeners()).not.toEqual(before);
+  await paint.close();
+  expect(listeners()).toEqual(before);
+  await expect(connection.ping()).resolves.toBe('PONG');
 });
 
 it.each([bullMq6, bullMq5])('closes also while Redis hangs: $name', async (kind) => {
