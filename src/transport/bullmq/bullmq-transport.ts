@@ -26,8 +26,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Lays jobs down in your own BullMQ queue (5.18 or later, or 6) for its workers, through its `addBulk()` and its connection. A job's
- * `id` is BullMQ's `jobId`, and `options.transport` is what else your queue's `add()` takes.
+ * Lays jobs down in your own BullMQ queue (5.18 or later, or 6) for its workers, through its `add()` and `addBulk()` and its
+ * connection. A job's `id` is BullMQ's `jobId`, and `options.transport` is what else your queue's `add()` takes.
  *
  * - A job that is sent again, or enqueued again under its id, runs once: it is known by its id while BullMQ keeps it, and by a
  *   deduplication for `deduplicationMs`, also once it has run and is removed (`removeOnComplete: true`). One that is removed by hand

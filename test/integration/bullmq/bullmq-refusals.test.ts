@@ -264,13 +264,17 @@ type Add = (
   jobs: readonly { readonly name: string; readonly opts: { readonly jobId: string } }[],
 ) => Promise<readonly ({ readonly id?: unknown } | undefined)[]>;
 
-/** A queue whose `addBulk()` the test stands in for, while it says so. */
+/** A queue whose `addBulk()` and `add()` the test stands in for, while it says so. */
 async function stoodIn(standIn: (add: Add) => Add) {
   const site = await bullMqSite(bullMq6);
-  const add = (site.bullMq.addBulk as unknown as Add).bind(site.bullMq);
+  const all = (site.bullMq.addBulk as unknown as Add).bind(site.bullMq);
   const stand = { isIn: true };
-  const addBulk: Add = (jobs) => (stand.isIn ? standIn(add)(jobs) : add(jobs));
-  const bullMq = Object.create(site.bullMq, { addBulk: { value: addBulk } }) as AnyQueue;
+  const addBulk: Add = (jobs) => (stand.isIn ? standIn(all)(jobs) : all(jobs));
+  const add = async (name: string, data: unknown, opts: { readonly jobId: string }) => {
+    const jobs = [{ name, data, opts }];
+    return (await addBulk(jobs))?.[0];
+  };
+  const bullMq = Object.create(site.bullMq, { addBulk: { value: addBulk }, add: { value: add } }) as AnyQueue;
   return { ...site, ...openQueue(bullMq, { replay: { pollMs: 100 } }), stand };
 }
 
