@@ -222,6 +222,20 @@ describe('what is left behind of a job', () => {
     expect(idsRun()).toEqual([id]);
   });
 
+  it("is removed only where it is of this transport: somebody else's job that stands in no line stays", async () => {
+    const { open, server } = await bullMqSite(bullMq6);
+    const { queue } = open();
+    await server.command('HSET', 'bull:orders:mine', 'name', 'theirs');
+    await expect(queue.enqueue('job', 1, { id: 'mine' })).rejects.toMatchObject({
+      ...{
+        code: 'REJECTED_BY_REDIS',
+        fate: 'unknown',
+        message: expect.stringContaining('not of this transport'),
+      },
+    });
+    expect(await server.command('HGETALL', 'bull:orders:mine')).toEqual(['name', 'theirs']);
+  });
+
   it('may be the deduplication alone, which is not taken for a job that has run', async () => {
     const { open, server } = await bullMqSite(bullMq6);
     const { queue } = open();
