@@ -93,7 +93,7 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
     if (added.some(mayHaveBeenSent)) this.#resent += 1;
     const resent = this.#resent;
     const bulk = added.map((job) => bulkJob(job, this.#deduplicationMs, now));
-    const looked = lookFor(connection, this.#queue, added.filter(mayBeThere));
+    const looked = lookFor(connection, this.#queue, added.filter(mayBeThere), () => false);
     const adding = addTogether(this.#queue, bulk);
     const lookedBehind = this.#lookBehind(connection, added);
     const attempt = await adding;
@@ -142,7 +142,7 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
     const some = jobs.filter((job) => mayBeThere(job) && !mayHaveBeenSent(job));
     // BullMQ has given them to its client by then.
     if (some.length > 0) await new Promise(setImmediate);
-    return lookFor(connection, this.#queue, some);
+    return lookFor(connection, this.#queue, some, () => false);
   }
 
   /**
@@ -164,7 +164,8 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
       return mayBeThere(job) || !isOnly;
     };
     const doubtful = jobs.filter((job, i) => isDoubtful(job, attempt.problems[i]));
-    const places = await lookFor(connection, this.#queue, doubtful);
+    const isNew = (job: JobRecord) => (before.get(job) ?? 'nowhere') === 'nowhere';
+    const places = await lookFor(connection, this.#queue, doubtful, isNew);
     const problems = new Map<JobRecord, Error>();
     const again = new Set<JobRecord>();
     for (const [i, job] of jobs.entries()) {

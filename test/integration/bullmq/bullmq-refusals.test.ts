@@ -237,13 +237,26 @@ describe('what is left behind of a job', () => {
   });
 
   it('may be the deduplication alone, which is not taken for a job that has run', async () => {
-    const { open, server } = await bullMqSite(bullMq6);
-    const { queue } = open();
-    await queue.enqueue('job', 0);
+    const { open, server, keys, work, idsRun, hasRun } = await bullMqSite(bullMq6);
+    const { queue } = open({ replay: { pollMs: 100 } });
+    await queue.enqueue('job', 0, { id: 'before' });
+    const isolation = queue.isolate();
+    const backedUp = ['first', 'second'];
+    for (const id of backedUp) await queue.enqueue('job', 1, { id });
     await server.command('ACL', 'SETUSER', 'default', '-hmset');
+    isolation.dispose();
     await expect(queue.enqueue('job', 1, { id: 'mine' })).rejects.toMatchObject({
-      ...{ code: 'REJECTED_BY_REDIS', fate: 'unknown', message: expect.stringContaining('(noperm)') },
+      ...{ code: 'REJECTED_BY_REDIS', fate: 'not-delivered', message: expect.stringContaining('(noperm)') },
     });
+    await sleep(500);
+    expect(queue.health().totals).toMatchObject({ pending: 2, delivered: 1, parked: 0 });
+    expect(await keys('bull:orders:*mine')).toEqual([]);
+    await server.command('ACL', 'SETUSER', 'default', '+hmset');
+    expect(await queue.enqueue('job', 1, { id: 'mine' })).toMatchObject({ outcome: 'enqueued' });
+    await waitFor(() => queue.health().totals.pending === 0, { what: 'the replay' });
+    await work();
+    await hasRun(4);
+    expect(idsRun().sort()).toEqual(['before', 'first', 'mine', 'second']);
   });
 });
 
