@@ -1,5 +1,7 @@
 import { type Clock, systemClock } from '../clock/clock.js';
 import { ResilientQueueError } from '../errors/resilient-queue-error.js';
+import { RedisFailure } from '../policy/outage.js';
+import { within } from '../policy/within.js';
 import type { EnqueueOptions } from '../queue/enqueue-options.js';
 import type { UntypedJobs } from '../queue/enqueuer.js';
 import type { QueueOptions } from '../queue/options.js';
@@ -8,6 +10,9 @@ import { ResilientQueue } from '../queue/resilient-queue.js';
 import type { BullMqConnection } from '../transport/bullmq/bullmq-connection.js';
 import type { AddOptions, BullMqQueue } from '../transport/bullmq/bullmq-queue.js';
 import { BullMqTransport, type BullMqTransportOptions } from '../transport/bullmq/bullmq-transport.js';
+
+/** How long the BullMQ queue may take to close, before its connection is cut. */
+const GOODBYE_MS = 1000;
 
 /** Options of {@link fromBullMq}: those of the transport, and those of a queue that it can honour. */
 export interface FromBullMqOptions
@@ -53,14 +58,6 @@ export interface ResilientBullMqQueue<Q extends BullMqQueue> {
   /** The queue that was given, for everything else. What is added through it directly is not protected. */
   readonly bullMqQueue: Q;
 }
-
-interface Closable {
-  close?(): Promise<void>;
-  disconnect?(): Promise<void>;
-}
-
-/** How long Redis may take to end a connection. */
-const ENDING_MS = 1000;
 
 interface JobInput {
   readonly name: string;
@@ -110,7 +107,8 @@ export function fromBullMq<Q extends BullMqQueue>(
     },
     async close(options) {
       const left = await resilientQueue.close(options);
-      await closeBullMq(queue as Closable, clock);
+      await closeBullMq(queue, clock);
+      releaseConnection(transport);
       return left;
     },
   };
@@ -123,21 +121,26 @@ function made<Q extends BullMqQueue>(
   try {
     return new ResilientQueue(name, options);
   } catch (error) {
-    // Nobody else has the transport.
-    (options.transport?.connection as BullMqConnection | undefined)?.release();
+    releaseConnection(options.transport as BullMqTransport<Q>);
     throw error;
   }
 }
 
-/** BullMQ waits for Redis to end the connection, for ever if it hangs. */
-async function closeBullMq(queue: Closable, clock: Clock): Promise<void> {
-  const cut = () => void queue.disconnect?.().catch(() => {});
-  const timer = clock.setTimeout(cut, ENDING_MS, false);
-  try {
-    await queue.close?.();
-  } finally {
-    clock.clearTimeout(timer);
-  }
+/** Nobody else has the transport, and the client may be shared with other queues, and outlive this one. */
+function releaseConnection<Q extends BullMqQueue>(transport: BullMqTransport<Q>): void {
+  (transport.connection as BullMqConnection).release();
+}
+
+/** BullMQ takes its leave of Redis, and waits for the answer without a limit. */
+async function closeBullMq(bullMq: BullMqQueue, clock: Clock): Promise<void> {
+  const queue = bullMq as { close?(): Promise<void>; disconnect?(): Promise<void> };
+  const closed = queue.close?.();
+  if (!closed) return;
+  await within(clock, GOODBYE_MS, closed).catch((error: unknown) => {
+    if (!(error instanceof RedisFailure)) throw error;
+    // It only takes leave of a connection of its own, so nobody else's is cut.
+    queue.disconnect?.().catch(() => {});
+  });
 }
 
 function listOf(jobs: unknown): readonly JobInput[] {
@@ -151,7 +154,8 @@ function enqueueOptions(opts: JobInput['opts'], now: number): EnqueueOptions {
   const from = typeof transport.timestamp === 'number' ? transport.timestamp : now;
   return {
     ...(jobId !== undefined && { id: jobId as string }),
-    ...(delay !== undefined && delay !== 0 && { runAt: from + delayMs(delay) }),
+    // Also one of 0, which wins over a delay that the queue gives to all jobs.
+    ...(delay !== undefined && { runAt: from + delayMs(delay) }),
     ...(Object.keys(transport).length > 0 && { transport }),
   };
 }

@@ -26,15 +26,15 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Lays jobs down in your own BullMQ queue (5.18 or later, or 6) for its workers, through its `addBulk()` and its connection. A job's
- * `id` is BullMQ's `jobId`, and `options.transport` is what else your queue's `add()` takes.
+ * Lays jobs down in your own BullMQ queue (5.18 or later, or 6) for its workers, through its `add()` and `addBulk()` and its
+ * connection. A job's `id` is BullMQ's `jobId`, and `options.transport` is what else your queue's `add()` takes.
  *
  * - A job that is sent again, or enqueued again under its id, runs once: it is known by its id while BullMQ keeps it, and by a
  *   deduplication for `deduplicationMs`, also once it has run and is removed (`removeOnComplete: true`). One that is removed by hand
  *   (`remove()`, `clean()`, `drain()`, `obliterate()`) is forgotten.
  * - An `unknown` job that waited for longer than `deduplicationMs` less an hour is parked.
  * - A job that Redis refuses leaves nothing behind. Where that cannot be told, its fate is `unknown`. For this, jobs with an id of the
- *   caller's, and those sent again, take another round trip.
+ *   caller's are looked for, and those sent again take another round trip.
  * - After an attempt without an answer, a job that was there may be said to be `enqueued` although another call laid it down.
  * - A batch is not laid down whole, so `ordering: 'queue'` is refused. There is no witness and no loss window: what Redis acknowledged
  *   and then lost is not laid down again.
@@ -90,17 +90,19 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
     const firsts = firstOfEachId(jobs);
     const added = [...firsts.values()];
     const { cuts } = this.#connection;
-    if (added.some(({ fate }) => fate === 'unknown')) this.#resent += 1;
+    if (added.some(mayHaveBeenSent)) this.#resent += 1;
     const resent = this.#resent;
-    const looked = lookFor(connection, this.#queue, added.filter(mayBeThere));
     const bulk = added.map((job) => bulkJob(job, this.#deduplicationMs, now));
-    const attempt = await addTogether(this.#queue, bulk);
-    const before = await looked;
+    const looked = lookFor(connection, this.#queue, added.filter(mayBeThere), () => false);
+    const adding = addTogether(this.#queue, bulk);
+    const lookedBehind = this.#lookBehind(connection, added);
+    const attempt = await adding;
+    const [before, behind] = [await looked, await lookedBehind];
     // A client that lost its connection may have sent everything twice, and then they were there because of the first time.
     const isStraight = () => cuts === this.#connection.cuts;
     // A second attempt at the same job may overtake the first, when the client has to send the script's text.
     const isOnly = () => isStraight() && resent === this.#resent;
-    const first = await this.#settle(connection, added, attempt, before, isOnly());
+    const first = await this.#settle(connection, added, attempt, before, behind, isOnly());
     const again = added.flatMap((job, i) =>
       first.again.has(job) ? [[job, bulk[i] as BulkJob] as const] : [],
     );
@@ -111,7 +113,7 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
         again.map(([, one]) => one),
       );
       const some = again.map(([job]) => job);
-      const second = await this.#settle(connection, some, own, before, isOnly());
+      const second = await this.#settle(connection, some, own, before, new Map(), isOnly());
       for (const job of some) problems.delete(job);
       for (const [job, problem] of second.problems) problems.set(job, problem);
     }
@@ -120,12 +122,27 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
       const rejected = problems.get(job);
       if (rejected) outcomes.set(job, { rejected });
       else if (!isKnown(before.get(job))) outcomes.set(job, 'delivered');
-      else outcomes.set(job, isStraight() && job.fate === 'not-delivered' ? 'duplicate' : 'recognised');
+      else outcomes.set(job, isStraight() && !mayHaveBeenSent(job) ? 'duplicate' : 'recognised');
     }
     return {
       outcomes: jobs.map((job) => outcomeOf(job, firsts.get(job.id) as JobRecord, outcomes)),
       witness: undefined,
     };
+  }
+
+  /**
+   * Looks for those of `jobs` that are mostly new and looked for once they are added, without waiting for that. Mostly they are there, and a
+   * round trip is saved. Else it tells nothing: the client may have to send the script's text first, and then it looks too early.
+   */
+  async #lookBehind(
+    connection: RedisConnection,
+    jobs: readonly JobRecord[],
+  ): Promise<ReadonlyMap<JobRecord, Whereabouts>> {
+    // Of those that were sent before, the first look may tell enough; in a long list another is not for nothing.
+    const some = jobs.filter((job) => mayBeThere(job) && !mayHaveBeenSent(job));
+    // BullMQ has given them to its client by then.
+    if (some.length > 0) await new Promise(setImmediate);
+    return lookFor(connection, this.#queue, some, () => false);
   }
 
   /**
@@ -137,15 +154,18 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
     jobs: readonly JobRecord[],
     attempt: Attempt,
     before: ReadonlyMap<JobRecord, Whereabouts>,
+    behind: ReadonlyMap<JobRecord, Whereabouts>,
     isOnly: boolean,
   ): Promise<{ readonly problems: ReadonlyMap<JobRecord, Error>; readonly again: ReadonlySet<JobRecord> }> {
     const isDoubtful = (job: JobRecord, problem: Error | undefined) => {
       if (problem) return attempt.isOfOne || isRefusal(problem);
       // Those that were there stand in line. Others may have been added by somebody else meanwhile, and refused.
-      return !isKnown(before.get(job)) && (mayBeThere(job) || !isOnly);
+      if (isKnown(before.get(job)) || behind.get(job) === 'there') return false;
+      return mayBeThere(job) || !isOnly;
     };
     const doubtful = jobs.filter((job, i) => isDoubtful(job, attempt.problems[i]));
-    const places = await lookFor(connection, this.#queue, doubtful);
+    const isNew = (job: JobRecord) => (before.get(job) ?? 'nowhere') === 'nowhere';
+    const places = await lookFor(connection, this.#queue, doubtful, isNew);
     const problems = new Map<JobRecord, Error>();
     const again = new Set<JobRecord>();
     for (const [i, job] of jobs.entries()) {
@@ -186,7 +206,12 @@ function isKnown(place: Whereabouts | undefined): boolean {
 
 /** Only of an id of the caller's, or one that was sent before: the others are new. */
 function mayBeThere(job: JobRecord): boolean {
-  return job.id !== job.delivery || job.fate === 'unknown';
+  return job.id !== job.delivery || mayHaveBeenSent(job);
+}
+
+/** A store gives a job out again with the fate that it had at first, whatever a replay has learnt. */
+function mayHaveBeenSent({ fate, lastAttemptAt }: JobRecord): boolean {
+  return fate === 'unknown' || lastAttemptAt !== undefined;
 }
 
 function firstOfEachId(jobs: readonly JobRecord[]): ReadonlyMap<string, JobRecord> {

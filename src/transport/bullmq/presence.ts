@@ -11,7 +11,8 @@ const all = sets.length + lists.length;
 
 // BullMQ sets a job's deduplication, then writes its hash, then its place in line. Refused in between (the list is of another type,
 // a command is forbidden), it leaves the first behind, and takes the job for one that is there ever after: it would never run. So a
-// hash that has no place is removed. A place of another type has no jobs; one that cannot be looked at may have this one.
+// hash that has no place is removed, and so is the deduplication of a new job whose hash may not be written. A place of another type
+// has no jobs; one that cannot be looked at may have this one.
 //
 // Sent with its text: a script that had to be loaded first would be executed after the jobs are added.
 const look = `
@@ -34,30 +35,46 @@ local function isIn(place, id)
   for _, one in ipairs(ids) do if one == id then return true end end
   return false
 end
-local function whereabouts(id, job, deduplication, deduplicationId)
-  if redis.call('EXISTS', job) == 0 then
-    return redis.call('EXISTS', deduplication) == 1 and 'ran' or 'nowhere'
+local function isForbidden(problem)
+  for _, words in ipairs({ 'NOPERM', "can't run this command", 'ACL failure in script' }) do
+    if string.find(problem, words, 1, true) then return true end
   end
-  local facts, doubt = redis.pcall('HMGET', job, 'deid', 'priority', 'processedOn'), nil
-  if facts.err then return facts.err end
-  -- One with a priority stands in no list before a worker has had it.
-  local isInSet = (tonumber(facts[2]) or 0) > 0 and not facts[3]
-  for place = 1, isInSet and ${sets.length} or ${all} do
+  return false
+end
+local function whereabouts(id, job, deduplication, deduplicationId, isNew)
+  if redis.call('EXISTS', job) == 0 then
+    if redis.call('EXISTS', deduplication) == 0 then return 'nowhere' end
+    if isNew ~= '1' then return 'ran' end
+    -- It has run by now, or its hash may not be written: then it may not be now either.
+    local written = redis.pcall('HMSET', job, 'deid', deduplicationId)
+    if not written.err then
+      redis.call('DEL', job)
+      return 'ran'
+    end
+    if not isForbidden(written.err) then return written.err end
+    redis.call('DEL', deduplication)
+    return 'nowhere'
+  end
+  -- Also one with a priority may stand in a list: promoteJobs() and retryJobs() put it there.
+  local doubt
+  for place = 1, ${all} do
     local isThere, problem = isIn(place, id)
     if isThere then return 'there' end
     doubt = doubt or problem
   end
   if doubt then return doubt end
-  if facts[1] ~= deduplicationId then
+  local owner = redis.pcall('HMGET', job, 'deid')
+  if owner.err then return owner.err end
+  if owner[1] ~= deduplicationId then
     return 'ERR The queue has a job of this id that stands in no line, and that is not of this transport'
   end
   redis.call('DEL', job, deduplication)
   return 'nowhere'
 end
 local answers = {}
-for i = 1, #ARGV / 2 do
-  local key = ${all} + 2 * i
-  answers[i] = whereabouts(ARGV[2 * i - 1], KEYS[key - 1], KEYS[key], ARGV[2 * i])
+for i = 1, #ARGV / 3 do
+  local key, arg = ${all} + 2 * i, 3 * i
+  answers[i] = whereabouts(ARGV[arg - 2], KEYS[key - 1], KEYS[key], ARGV[arg - 1], ARGV[arg])
 end
 return answers
 `;
@@ -73,7 +90,7 @@ export type Whereabouts = 'there' | 'ran' | 'nowhere' | InDoubt;
 
 /**
  * Looks where each of `jobs` is, having removed what is left behind of those that were refused in the middle of being added. Never
- * rejects.
+ * rejects. `isNew`: before it was added, it was nowhere.
  *
  * BullMQ's own answer to adding a job that it knows is the same as to any other, and so it is to one that was left behind. Send this
  * before they are added, on the same connection, and look again when they are.
@@ -82,10 +99,11 @@ export async function lookFor(
   connection: RedisConnection,
   queue: Producer,
   jobs: readonly JobRecord[],
+  isNew: (job: JobRecord) => boolean,
 ): Promise<ReadonlyMap<JobRecord, Whereabouts>> {
   const looks: Promise<readonly Whereabouts[]>[] = [];
   for (let i = 0; i < jobs.length; i += JOBS_A_LOOK) {
-    looks.push(lookForSome(connection, queue, jobs.slice(i, i + JOBS_A_LOOK)));
+    looks.push(lookForSome(connection, queue, jobs.slice(i, i + JOBS_A_LOOK), isNew));
   }
   const places = (await Promise.all(looks)).flat();
   return new Map(jobs.map((job, i) => [job, places[i] as Whereabouts]));
@@ -95,10 +113,11 @@ async function lookForSome(
   connection: RedisConnection,
   queue: Producer,
   jobs: readonly JobRecord[],
+  isNew: (job: JobRecord) => boolean,
 ): Promise<readonly Whereabouts[]> {
   const keys = [...sets, ...lists].map((place) => queue.toKey(place));
   for (const { id } of jobs) keys.push(queue.toKey(id), deduplicationKey(queue, id));
-  const args = jobs.flatMap(({ id }) => [id, deduplicationId(id)]);
+  const args = jobs.flatMap((job) => [job.id, deduplicationId(job.id), isNew(job) ? '1' : '0']);
   try {
     const reply = await connection.send(
       ['EVAL', look, String(keys.length), ...keys, ...args],

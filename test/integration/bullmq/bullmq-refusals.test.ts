@@ -170,8 +170,8 @@ describe('what is left behind of a job', () => {
     let looks = 0;
     connection.send = (args, key) => {
       const isLook = args.some((argument) => String(argument) === 'bull:orders:waiting-children');
-      // One comes before they are added, one after.
-      if (isLook && ++looks === 2) return Promise.reject(new Error('Socket closed unexpectedly'));
+      // One comes before they are added, one behind them, one after.
+      if (isLook && [2, 3].includes(++looks)) return Promise.reject(new Error('Socket closed unexpectedly'));
       return send(args, key);
     };
     await bullMq.waitUntilReady();
@@ -193,14 +193,70 @@ describe('what is left behind of a job', () => {
     expect(idsRun()).toContain('mine');
   });
 
-  it('may be the deduplication alone, which is not taken for a job that has run', async () => {
+  it('of a replay is not taken for the job by the next one', async () => {
+    const { bullMq, server, work, idsRun, hasRun } = await bullMqSite(bullMq6);
+    const transport = new BullMqTransport(bullMq);
+    const connection = transport.connection as { send: typeof transport.connection.send };
+    const send = connection.send.bind(connection);
+    const queue = new ResilientQueue('orders', {
+      ...{ transport, backup: new MemoryBackupStore(), replay: { pollMs: 100 } },
+    });
+    onTestFinished(async () => void (await queue.close({ timeoutMs: 100 })));
+    queue.on('error', () => {});
+    let looks = 0;
+    connection.send = (args, key) => {
+      const isLook = args.some((argument) => String(argument) === 'bull:orders:waiting-children');
+      if (isLook && ++looks === 1) return Promise.reject(new Error('Socket closed unexpectedly'));
+      return send(args, key);
+    };
+    await bullMq.waitUntilReady();
+    const isolation = queue.isolate();
+    const { id } = await queue.enqueue('job', 1);
+    await server.command('SET', 'bull:orders:wait', 'no list');
+    isolation.dispose();
+    await waitFor(() => looks === 1, { what: 'the job to be refused' });
+    await server.command('DEL', 'bull:orders:wait');
+    await waitFor(() => queue.health().totals.delivered === 1, { what: 'the job to be replayed' });
+    await work();
+    await hasRun(1);
+    expect(idsRun()).toEqual([id]);
+  });
+
+  it("is removed only where it is of this transport: somebody else's job that stands in no line stays", async () => {
     const { open, server } = await bullMqSite(bullMq6);
     const { queue } = open();
-    await queue.enqueue('job', 0);
-    await server.command('ACL', 'SETUSER', 'default', '-hmset');
+    await server.command('HSET', 'bull:orders:mine', 'name', 'theirs');
     await expect(queue.enqueue('job', 1, { id: 'mine' })).rejects.toMatchObject({
-      ...{ code: 'REJECTED_BY_REDIS', fate: 'unknown', message: expect.stringContaining('(noperm)') },
+      ...{
+        code: 'REJECTED_BY_REDIS',
+        fate: 'unknown',
+        message: expect.stringContaining('not of this transport'),
+      },
     });
+    expect(await server.command('HGETALL', 'bull:orders:mine')).toEqual(['name', 'theirs']);
+  });
+
+  it('may be the deduplication alone, which is not taken for a job that has run', async () => {
+    const { open, server, keys, work, idsRun, hasRun } = await bullMqSite(bullMq6);
+    const { queue } = open({ replay: { pollMs: 100 } });
+    await queue.enqueue('job', 0, { id: 'before' });
+    const isolation = queue.isolate();
+    const backedUp = ['first', 'second'];
+    for (const id of backedUp) await queue.enqueue('job', 1, { id });
+    await server.command('ACL', 'SETUSER', 'default', '-hmset');
+    isolation.dispose();
+    await expect(queue.enqueue('job', 1, { id: 'mine' })).rejects.toMatchObject({
+      ...{ code: 'REJECTED_BY_REDIS', fate: 'not-delivered', message: expect.stringContaining('(noperm)') },
+    });
+    await sleep(500);
+    expect(queue.health().totals).toMatchObject({ pending: 2, delivered: 1, parked: 0 });
+    expect(await keys('bull:orders:*mine')).toEqual([]);
+    await server.command('ACL', 'SETUSER', 'default', '+hmset');
+    expect(await queue.enqueue('job', 1, { id: 'mine' })).toMatchObject({ outcome: 'enqueued' });
+    await waitFor(() => queue.health().totals.pending === 0, { what: 'the replay' });
+    await work();
+    await hasRun(4);
+    expect(idsRun().sort()).toEqual(['before', 'first', 'mine', 'second']);
   });
 });
 
@@ -235,13 +291,17 @@ type Add = (
   jobs: readonly { readonly name: string; readonly opts: { readonly jobId: string } }[],
 ) => Promise<readonly ({ readonly id?: unknown } | undefined)[]>;
 
-/** A queue whose `addBulk()` the test stands in for, while it says so. */
+/** A queue whose `addBulk()` and `add()` the test stands in for, while it says so. */
 async function stoodIn(standIn: (add: Add) => Add) {
   const site = await bullMqSite(bullMq6);
-  const add = (site.bullMq.addBulk as unknown as Add).bind(site.bullMq);
+  const all = (site.bullMq.addBulk as unknown as Add).bind(site.bullMq);
   const stand = { isIn: true };
-  const addBulk: Add = (jobs) => (stand.isIn ? standIn(add)(jobs) : add(jobs));
-  const bullMq = Object.create(site.bullMq, { addBulk: { value: addBulk } }) as AnyQueue;
+  const addBulk: Add = (jobs) => (stand.isIn ? standIn(all)(jobs) : all(jobs));
+  const add = async (name: string, data: unknown, opts: { readonly jobId: string }) => {
+    const jobs = [{ name, data, opts }];
+    return (await addBulk(jobs))?.[0];
+  };
+  const bullMq = Object.create(site.bullMq, { addBulk: { value: addBulk }, add: { value: add } }) as AnyQueue;
   return { ...site, ...openQueue(bullMq, { replay: { pollMs: 100 } }), stand };
 }
 

@@ -115,6 +115,29 @@ describe.each(bullMqKinds)('a job that a worker runs: $name', (kind) => {
     expect(idsRun()).toEqual(['a']);
   });
 
+  it('with a priority runs once, also when it was promoted, or retried, among all', async () => {
+    const { open, work, bullMq, idsRun, hasRun } = await bullMqSite(kind);
+    const { queue } = open();
+    const all = bullMq as unknown as Record<
+      'pause' | 'promoteJobs' | 'resume' | 'retryJobs',
+      () => Promise<void>
+    >;
+    const options = { id: 'a', transport: { priority: 5 } as never };
+    await queue.enqueue('fail', 1, { ...options, runAt: Date.now() + 3_600_000 });
+    await all.promoteJobs();
+    expect(await queue.enqueue('fail', 1, options)).toEqual({ id: 'a', outcome: 'duplicate' });
+    await work();
+    await hasRun(1);
+    await all.pause();
+    await sleep(300);
+    await all.retryJobs();
+    expect(await queue.enqueue('fail', 1, options)).toEqual({ id: 'a', outcome: 'duplicate' });
+    await all.resume();
+    await hasRun(2);
+    await sleep(300);
+    expect(idsRun()).toEqual(['a', 'a']);
+  });
+
   it('is given back by its caller after an unknown fate, and is there once', async () => {
     const { open, work, idsRun, hasRun } = await bullMqSite(kind);
     const { queue } = open();

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobsOptions, Queue } from 'bullmq';
+import { type JobsOptions, Queue } from 'bullmq';
+import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type FromBullMqOptions, fromBullMq } from '../../../src/bullmq/index.js';
 import { EnqueueManyError, MemoryBackupStore } from '../../../src/index.js';
 import { BullMqTransport } from '../../../src/transport/bullmq.js';
 import { bullMqSite } from '../../support/bullmq/bullmq-site.js';
-import { bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
+import { bullMq5, bullMq6, bullMqKinds } from '../../support/bullmq/kinds.js';
 import { freePort } from '../../support/free-port.js';
+import { RedisServer } from '../../support/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
 describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (kind) => {
@@ -88,6 +90,15 @@ describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (
     expect(paint.resilientQueue.health().totals).toMatchObject({ accepted: 2, delivered: 2 });
   });
 
+  it('has no delay where it asks for none, whatever the queue gives to all jobs', async () => {
+    const { bullMq, server } = await bullMqSite(kind, { defaultJobOptions: { delay: 3_600_000 } });
+    const paint = fromBullMq(bullMq as unknown as Queue, { backup: new MemoryBackupStore() });
+    onTestFinished(async () => void (await paint.resilientQueue.close({ timeoutMs: 100 })));
+    const { id } = await paint.add('now', {}, { delay: 0 });
+    await paint.add('in an hour', {});
+    expect(await server.command('LRANGE', 'bull:orders:wait', '0', '-1')).toEqual([id]);
+  });
+
   it('closes the BullMQ queue with its own, in this order', async () => {
     const { paint, bullMq } = await setUp();
     await bullMq.waitUntilReady();
@@ -99,14 +110,6 @@ describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (
     await expect(paint.add('cars', { color: 'red' })).rejects.toMatchObject({ code: 'QUEUE_CLOSED' });
   });
 
-  it('closes also while Redis hangs, saying what was left', async () => {
-    const { paint, server } = await setUp();
-    await paint.add('cars', { color: 'blue' });
-    server.pause();
-    expect((await paint.add('cars', { color: 'red' })).receipt.outcome).toBe('backed-up');
-    expect(await paint.close()).toEqual({ pending: 1 });
-  });
-
   it('closes also if Redis was never there', async () => {
     const { queue: bullMq, end } = kind.make('orders', await freePort());
     onTestFinished(end);
@@ -114,6 +117,37 @@ describe.each(bullMqKinds)('a service that adds jobs to BullMQ, moved: $name', (
     expect((await paint.add('cars', {})).receipt.outcome).toBe('backed-up');
     expect(await paint.close()).toEqual({ pending: 1 });
   });
+});
+
+it('leaves no listener of its own on a client that it shared, once it is closed', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no' });
+  const connection = new Redis(server.port, { maxRetriesPerRequest: null });
+  onTestFinished(() => connection.disconnect());
+  const events = ['ready', 'close', 'error'];
+  const listeners = () => events.map((event) => connection.listenerCount(event));
+  const before = listeners();
+  const paint = fromBullMq(new Queue('orders', { connection }), { backup: new MemoryBackupStore() });
+  await paint.add('cars', { color: 'blue' });
+  expect(listeners()).not.toEqual(before);
+  await paint.close();
+  expect(listeners()).toEqual(before);
+  await expect(connection.ping()).resolves.toBe('PONG');
+});
+
+it.each([bullMq6, bullMq5])('closes also while Redis hangs: $name', async (kind) => {
+  const server = await RedisServer.start({ appendOnly: 'no' });
+  onTestFinished(() => server.stop());
+  const { queue: bullMq } = kind.make('orders', server.port);
+  const paint = fromBullMq(bullMq as unknown as Queue, { backup: new MemoryBackupStore() });
+  await paint.add('cars', { color: 'blue' });
+  const client = await paint.resilientQueue.execute(async (client: { readonly status: string }) => client);
+  server.pause();
+  await paint.add('cars', { color: 'red' });
+  const startedAt = performance.now();
+  expect(await paint.close()).toEqual({ pending: 1 });
+  expect(performance.now() - startedAt).toBeLessThan(5000);
+  // Nothing is left that would keep the process alive.
+  await expect.poll(() => client.status, { timeout: 5000 }).toBe('end');
 });
 
 describe('what a moved service asks for and cannot have', () => {
