@@ -7,7 +7,6 @@ import type { UntypedJobs } from '../queue/enqueuer.js';
 import type { QueueOptions } from '../queue/options.js';
 import type { Receipt } from '../queue/receipt.js';
 import { ResilientQueue } from '../queue/resilient-queue.js';
-import type { BullMqConnection } from '../transport/bullmq/bullmq-connection.js';
 import type { AddOptions, BullMqQueue } from '../transport/bullmq/bullmq-queue.js';
 import { BullMqTransport, type BullMqTransportOptions } from '../transport/bullmq/bullmq-transport.js';
 
@@ -80,7 +79,7 @@ export function fromBullMq<Q extends BullMqQueue>(
   const transport = new BullMqTransport(queue, { deduplicationMs });
   // Whether a client is needed depends on the transport's type, which cannot be worked out while Q is open.
   const given = { ...others, transport } as unknown as QueueOptions<BullMqTransport<Q>>;
-  const resilientQueue = made(name, given);
+  const resilientQueue = new ResilientQueue<UntypedJobs, BullMqTransport<Q>>(name, given);
 
   const inputOf = ({ name, data, opts }: JobInput) => ({
     name,
@@ -108,27 +107,9 @@ export function fromBullMq<Q extends BullMqQueue>(
     async close(options) {
       const left = await resilientQueue.close(options);
       await closeBullMq(queue, clock);
-      releaseConnection(transport);
       return left;
     },
   };
-}
-
-function made<Q extends BullMqQueue>(
-  name: string,
-  options: QueueOptions<BullMqTransport<Q>>,
-): ResilientQueue<UntypedJobs, BullMqTransport<Q>> {
-  try {
-    return new ResilientQueue(name, options);
-  } catch (error) {
-    releaseConnection(options.transport as BullMqTransport<Q>);
-    throw error;
-  }
-}
-
-/** Nobody else has the transport, and the client may be shared with other queues, and outlive this one. */
-function releaseConnection<Q extends BullMqQueue>(transport: BullMqTransport<Q>): void {
-  (transport.connection as BullMqConnection).release();
 }
 
 /** BullMQ takes its leave of Redis, and waits for the answer without a limit. */

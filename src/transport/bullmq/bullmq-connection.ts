@@ -20,27 +20,13 @@ export class BullMqConnection implements RedisConnection {
   #unusable: Error | undefined;
   #isClosed = false;
   #cuts = 0;
-  #release: () => void = () => {};
+  #detach: () => void = () => {};
 
   constructor(queue: Producer) {
     this.#queue = queue;
-    const heard = (error: unknown) => this.#each((hints) => hints.error(error));
-    queue.on?.('error', heard);
-    let isReleased = false;
-    const deaf = () => void queue.off?.('error', heard);
-    this.#release = () => {
-      isReleased = true;
-      deaf();
-    };
     clientOf(queue)?.then(
-      (client) => {
-        deaf();
-        if (!isReleased) this.#adopt(client);
-      },
-      (error: unknown) => {
-        deaf();
-        this.#giveUp(queue.closing === undefined ? gaveUp(error) : closed());
-      },
+      (client) => this.#adopt(client),
+      (error: unknown) => this.#giveUp(queue.closing === undefined ? gaveUp(error) : closed()),
     );
   }
 
@@ -69,21 +55,18 @@ export class BullMqConnection implements RedisConnection {
 
   listen(hints: ConnectionHints): () => void {
     this.#listeners.add(hints);
+    if (this.#listeners.size === 1) this.#attach();
     const unusable = this.#unusable;
     // Whoever made the queue has its listeners on by then.
     if (unusable) queueMicrotask(() => hints.error(unusable));
     return () => {
       this.#listeners.delete(hints);
+      if (this.#listeners.size === 0) this.#detach();
     };
   }
 
   /** It is not ours to end. */
   destroy(): void {}
-
-  /** Takes our listeners off the queue and its client, for good. */
-  release(): void {
-    this.#release();
-  }
 
   #adopt(client: unknown): void {
     // BullMQ puts an adapter around node-redis.
@@ -93,16 +76,28 @@ export class BullMqConnection implements RedisConnection {
       this.#giveUp(unknownClient());
       return;
     }
+    this.#detach();
     this.#current = connection;
-    this.#release = connection.listen({
-      up: () => this.#each((hints) => hints.up()),
-      down: () => {
-        this.#cuts += 1;
-        this.#each((hints) => hints.down());
-      },
-      error: (error) => this.#each((hints) => hints.error(error)),
-    });
+    if (this.#listeners.size > 0) this.#attach();
     if (this.isReady) this.#each((hints) => hints.up());
+  }
+
+  /** Listens to the client or, until there is one, to the queue. */
+  #attach(): void {
+    const error = (heard: unknown) => this.#each((hints) => hints.error(heard));
+    if (this.#current) {
+      this.#detach = this.#current.listen({
+        up: () => this.#each((hints) => hints.up()),
+        down: () => {
+          this.#cuts += 1;
+          this.#each((hints) => hints.down());
+        },
+        error,
+      });
+    } else if (!this.#unusable) {
+      this.#queue.on?.('error', error);
+      this.#detach = () => void this.#queue.off?.('error', error);
+    }
   }
 
   #close(): void {
@@ -113,6 +108,7 @@ export class BullMqConnection implements RedisConnection {
   #giveUp(error: Error): void {
     if (this.#unusable) return;
     this.#unusable = error;
+    if (!this.#current) this.#detach();
     // Not in the middle of whatever asked whether it is ready.
     queueMicrotask(() => this.#each((hints) => hints.error(error)));
   }
