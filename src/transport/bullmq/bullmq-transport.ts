@@ -131,8 +131,8 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
   }
 
   /**
-   * Looks for those of `jobs` that are mostly new and looked for once they are added, without waiting for that. Mostly they are there, and a
-   * round trip is saved. Else it tells nothing: the client may have to send the script's text first, and then it looks too early.
+   * Looks for callers' jobs behind the command that adds them, without waiting for its answer. Nearly always they are there, and a
+   * round trip is saved. Otherwise this tells nothing: a client that has to send the script's text first adds them after it.
    */
   async #lookBehind(
     connection: RedisConnection,
@@ -172,11 +172,11 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
       const problem = attempt.problems[i];
       const place = places.get(job) ?? (problem ? 'nowhere' : 'there');
       if (place === 'there') continue;
-      // The deduplication alone may be what BullMQ set just now, before it was refused.
-      if (place === 'ran' && (!problem || isKnown(before.get(job)))) continue;
+      // The deduplication alone may be what BullMQ set just now, before this job was refused.
+      if (place === 'ran' && (!problem || attempt.isOfOne || isKnown(before.get(job)))) continue;
       if (place === 'nowhere') {
         problems.set(job, problem ?? new BullMqAnswerError('it stands in no line'));
-        if (!problem || attempt.isOfOne) again.add(job);
+        if (attempt.isOfOne) again.add(job);
       } else if (problem || place === 'ran') problems.set(job, new InDoubt(problem));
       else problems.set(job, place);
     }

@@ -43,7 +43,10 @@ local function isForbidden(problem)
 end
 local function whereabouts(id, job, deduplication, deduplicationId, isNew)
   if redis.call('EXISTS', job) == 0 then
-    if redis.call('EXISTS', deduplication) == 0 then return 'nowhere' end
+    local known = redis.pcall('GET', deduplication)
+    if not known then return 'nowhere' end
+    if known.err then return known.err end
+    if known ~= id then return 'ERR In the place of the deduplication of the job there is something else' end
     if isNew ~= '1' then return 'ran' end
     -- It has run by now, or its hash may not be written: then it may not be now either.
     local written = redis.pcall('HMSET', job, 'deid', deduplicationId)

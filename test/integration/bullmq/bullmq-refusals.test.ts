@@ -51,6 +51,41 @@ describe.each(bullMqKinds)('a job that Redis refuses: $name', (kind) => {
     expect(idsRun()).toHaveLength(4);
   });
 
+  it('takes none of its batch with it that has run by the time it is looked for', async () => {
+    const { bullMq, server, work, hasRun, keys } = await bullMqSite(kind, {
+      defaultJobOptions: { removeOnComplete: true },
+    });
+    const transport = new BullMqTransport(bullMq);
+    const connection = transport.connection as { send: typeof transport.connection.send };
+    const send = connection.send.bind(connection);
+    connection.send = async (args, key) => {
+      const isLook = args.some((argument) => String(argument) === 'bull:orders:waiting-children');
+      if (isLook) {
+        await hasRun(1);
+        const hashes = () => keys('bull:orders:[0-9]*-0');
+        await waitFor(async () => (await hashes()).length === 0, { what: 'it to be removed' });
+      }
+      return send(args, key);
+    };
+    const queue = new ResilientQueue('orders', {
+      ...{ transport, backup: new MemoryBackupStore(), deadlineMs: 5000, attemptTimeoutMs: 5000 },
+    });
+    onTestFinished(async () => void (await queue.close({ timeoutMs: 100 })));
+    await work();
+    await server.command('DEL', 'bull:orders:prioritized');
+    await server.command('SET', 'bull:orders:prioritized', 'no sorted set');
+    const failure = (await queue
+      .enqueueMany([
+        { name: 'job', payload: 1 },
+        { name: 'job', payload: 2, options: { transport: { priority: 1 } as never } },
+      ])
+      .catch((error: unknown) => error)) as EnqueueManyError;
+    expect(failure.results).toMatchObject([
+      { outcome: 'enqueued' },
+      { code: 'REJECTED_BY_REDIS', fate: 'not-delivered' },
+    ]);
+  });
+
   it('has a reason of its own', async () => {
     const { open, server } = await bullMqSite(kind);
     const { queue } = open();
