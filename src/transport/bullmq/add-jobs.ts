@@ -1,4 +1,4 @@
-import type { Added, BulkJob, Producer } from './bullmq-queue.js';
+import type { Added, BullMqJob, Producer } from './bullmq-queue.js';
 
 /** BullMQ did not say that it laid the job down under its id. */
 export class BullMqAnswerError extends Error {
@@ -14,39 +14,22 @@ class ReplyError extends Error {
   override readonly name = 'ReplyError';
 }
 
-/** What kept each job from being added, undefined where BullMQ has it. */
-export interface Attempt {
-  readonly problems: readonly (Error | undefined)[];
-  /** BullMQ only says that some job was refused, and not which: others may be there, or have been refused for another reason. */
-  readonly isOfOne: boolean;
-}
-
-/** Adds `jobs` in one round trip. Rejects when nothing is known of any, as BullMQ does. */
-export async function addTogether(queue: Producer, jobs: readonly BulkJob[]): Promise<Attempt> {
-  let answers: readonly Added[];
-  try {
-    // For a lone one, ioredis takes as long to make a pipeline as for all the rest.
-    answers = jobs.length === 1 ? [await addOne(queue, jobs[0] as BulkJob)] : await queue.addBulk(jobs);
-  } catch (error) {
-    const reply = replyOf(error);
-    if (!reply || !(isRefusal(reply) || isLostScript(reply))) throw reply ?? error;
-    return { problems: jobs.map(() => reply), isOfOne: jobs.length > 1 || isLostScript(reply) };
-  }
-  return { problems: jobs.map((job, i) => problemOf(job, answers?.[i])), isOfOne: false };
-}
-
-/** Adds each of `jobs` on its own, so that each has its own answer. Never rejects. */
-export async function addOneByOne(queue: Producer, jobs: readonly BulkJob[]): Promise<Attempt> {
-  const added = await Promise.allSettled(jobs.map((job) => addOne(queue, job)));
-  const problems = added.map((answer, i) => {
-    if (answer.status === 'fulfilled') return problemOf(jobs[i] as BulkJob, answer.value);
-    return replyOf(answer.reason) ?? (answer.reason instanceof Error ? answer.reason : new Error());
-  });
-  return { problems, isOfOne: false };
-}
-
-function addOne(queue: Producer, { name, data, opts }: BulkJob): Promise<Added> {
-  return queue.add(name, data, opts);
+/**
+ * Adds each of `jobs`, in one round trip. Resolves with what kept each from being added, undefined where BullMQ has it; rejects when
+ * nothing is known of any.
+ *
+ * Not with `addBulk()`: of a batch that only says that one was refused, and not which; over node-redis it does not load a script again
+ * that the server has lost; and with the many scripts that ioredis puts on every pipeline it takes half as long again.
+ */
+export async function addJobs(
+  queue: Producer,
+  jobs: readonly BullMqJob[],
+): Promise<readonly (Error | undefined)[]> {
+  const adding = jobs.map(async ({ name, data, opts }) => queue.add(name, data, opts));
+  const answers = await Promise.allSettled(adding);
+  const problems = answers.map((answer, i) => problemOf(jobs[i] as BullMqJob, answer));
+  if (problems.every((problem) => problem !== undefined && !isOfOneJob(problem))) throw problems[0];
+  return problems;
 }
 
 /** Whether Redis is well and refused a job, perhaps in the middle of adding it. */
@@ -54,27 +37,24 @@ export function isRefusal({ message }: Error): boolean {
   return /^(?:ERR|WRONGTYPE|NOPERM|CROSSSLOT)\b/.test(message);
 }
 
-/** Over node-redis BullMQ does not load a script again that the server has lost, except with `add()`. */
-function isLostScript({ message }: Error): boolean {
-  return message.startsWith('NOSCRIPT');
+function isOfOneJob(problem: Error): boolean {
+  return problem instanceof BullMqAnswerError || isRefusal(problem);
 }
 
-function problemOf({ opts }: BulkJob, answer: Added): Error | undefined {
-  if (answer?.id === opts.jobId) return undefined;
-  if (typeof answer?.id === 'number' && answer.id < 0) {
-    // Its scripts answer so before they write anything.
-    return new ReplyError(`ERR BullMQ refused the job with its code ${answer.id}`);
-  }
-  return new BullMqAnswerError(answer?.id === undefined ? 'there was no id' : 'it was another id');
+function problemOf({ opts }: BullMqJob, answer: PromiseSettledResult<Added>): Error | undefined {
+  if (answer.status === 'rejected') return errorOf(answer.reason);
+  const { id } = answer.value ?? {};
+  if (id === opts.jobId) return undefined;
+  // Its scripts answer so before they write anything.
+  if (typeof id === 'number' && id < 0)
+    return new ReplyError(`ERR BullMQ refused the job with its code ${id}`);
+  return new BullMqAnswerError(id === undefined ? 'there was no id' : 'it was another id');
 }
 
-/** What Redis replied; undefined where it was no reply. */
-function replyOf(error: unknown): Error | undefined {
-  if (!(error instanceof Error)) return undefined;
-  // node-redis has the replies of a MULTI in a list, and only says how many of them are errors.
-  const replies: unknown = 'replies' in error ? error.replies : undefined;
-  const reply: unknown = Array.isArray(replies) ? replies.find((one) => one instanceof Error) : error;
-  if (!(reply instanceof Error) || !/^[A-Z][A-Z0-9]+\b/.test(reply.message)) return undefined;
+/** What Redis replied, or why there was no reply. */
+function errorOf(reason: unknown): Error {
+  if (!(reason instanceof Error)) return new Error('BullMQ rejected a job without an Error.');
+  if (!/^[A-Z][A-Z0-9]+\b/.test(reason.message)) return reason;
   // Redis 7 names the script that was refused, and the line of it.
-  return new ReplyError(reply.message.replace(/ ?script: [0-9a-f]{40}.*$/s, ''));
+  return new ReplyError(reason.message.replace(/ ?script: [0-9a-f]{40}.*$/s, ''));
 }

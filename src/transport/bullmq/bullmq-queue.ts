@@ -20,14 +20,14 @@ export type AddOptions<Q extends BullMqQueue> = Q['add'] extends (
   ? NonNullable<Options>
   : never;
 
-/** One job as `addBulk()` takes it. */
-export interface BulkJob {
+/** One job as `add()` takes it. */
+export interface BullMqJob {
   readonly name: string;
   readonly data: unknown;
   readonly opts: { readonly jobId: string; readonly [option: string]: unknown };
 }
 
-/** A job as both methods answer it. */
+/** A job as it is answered. */
 export type Added = { readonly id?: unknown } | undefined;
 
 /** The same queue as it is called and looked into here, whatever its types say. */
@@ -46,6 +46,5 @@ export interface Producer {
   on?(event: 'error', listener: (error: unknown) => void): unknown;
   off?(event: 'error', listener: (error: unknown) => void): unknown;
   toKey(type: string): string;
-  add(name: string, data: unknown, options: BulkJob['opts']): Promise<Added>;
-  addBulk(jobs: readonly BulkJob[]): Promise<readonly Added[]>;
+  add(name: string, data: unknown, options: BullMqJob['opts']): Promise<Added>;
 }

@@ -3,10 +3,10 @@ import type { JobRecord } from '../../job/job-record.js';
 import type { Delivery, DeliveryOutcome } from '../../recognition/recognise.js';
 import type { RedisConnection } from '../../redis/redis-connection.js';
 import type { DeliveryContext, Transport, TransportCapabilities } from '../transport.js';
-import { type Attempt, addOneByOne, addTogether, BullMqAnswerError, isRefusal } from './add-jobs.js';
-import { bulkJob } from './bulk-job.js';
+import { addJobs, BullMqAnswerError, isRefusal } from './add-jobs.js';
 import { BullMqConnection } from './bullmq-connection.js';
-import type { BulkJob, BullMqQueue, Producer } from './bullmq-queue.js';
+import { bullMqJob } from './bullmq-job.js';
+import type { BullMqQueue, Producer } from './bullmq-queue.js';
 import { checkBullMqJob } from './job-check.js';
 import type { BullMqJobOptions } from './job-options.js';
 import { lookFor, type Whereabouts } from './presence.js';
@@ -26,8 +26,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * Lays jobs down in your own BullMQ queue (5.18 or later, or 6) for its workers, through its `add()` and `addBulk()` and its
- * connection. A job's `id` is BullMQ's `jobId`, and `options.transport` is what else your queue's `add()` takes.
+ * Lays jobs down in your own BullMQ queue (5.18 or later, or 6) for its workers, through its `add()` and its connection. A job's `id` is BullMQ's `jobId`, and `options.transport` is what else your queue's `add()` takes.
  *
  * - A job that is sent again, or enqueued again under its id, runs once: it is known by its id while BullMQ keeps it, and by a
  *   deduplication for `deduplicationMs`, also once it has run and is removed (`removeOnComplete: true`). One that is removed by hand
@@ -92,31 +91,17 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
     const { cuts } = this.#connection;
     if (added.some(mayHaveBeenSent)) this.#resent += 1;
     const resent = this.#resent;
-    const bulk = added.map((job) => bulkJob(job, this.#deduplicationMs, now));
+    const given = added.map((job) => bullMqJob(job, this.#deduplicationMs, now));
     const looked = lookFor(connection, this.#queue, added.filter(mayBeThere), () => false);
-    const adding = addTogether(this.#queue, bulk);
+    const adding = addJobs(this.#queue, given);
     const lookedBehind = this.#lookBehind(connection, added);
-    const attempt = await adding;
+    const answers = await adding;
     const [before, behind] = [await looked, await lookedBehind];
     // A client that lost its connection may have sent everything twice, and then they were there because of the first time.
     const isStraight = () => cuts === this.#connection.cuts;
     // A second attempt at the same job may overtake the first, when the client has to send the script's text.
-    const isOnly = () => isStraight() && resent === this.#resent;
-    const first = await this.#settle(connection, added, attempt, before, behind, isOnly());
-    const again = added.flatMap((job, i) =>
-      first.again.has(job) ? [[job, bulk[i] as BulkJob] as const] : [],
-    );
-    const problems = new Map(first.problems);
-    if (again.length > 0) {
-      const own = await addOneByOne(
-        this.#queue,
-        again.map(([, one]) => one),
-      );
-      const some = again.map(([job]) => job);
-      const second = await this.#settle(connection, some, own, before, new Map(), isOnly());
-      for (const job of some) problems.delete(job);
-      for (const [job, problem] of second.problems) problems.set(job, problem);
-    }
+    const isOnly = isStraight() && resent === this.#resent;
+    const problems = await this.#settle(connection, added, answers, { before, behind, isOnly });
     const outcomes = new Map<JobRecord, DeliveryOutcome>();
     for (const job of added) {
       const rejected = problems.get(job);
@@ -146,42 +131,43 @@ export class BullMqTransport<Q extends BullMqQueue> implements Transport<BullMqJ
   }
 
   /**
-   * Looks for the jobs of an attempt that was refused, or that BullMQ may have accepted for what was left behind of another attempt.
-   * Resolves with why jobs are not there, in doubt where that cannot be told, and with those that have to be added `again`.
+   * Looks for jobs that were refused, or that BullMQ may have accepted for what was left behind of another attempt. Resolves with why
+   * jobs are not there, in doubt where that cannot be told.
    */
   async #settle(
     connection: RedisConnection,
     jobs: readonly JobRecord[],
-    attempt: Attempt,
-    before: ReadonlyMap<JobRecord, Whereabouts>,
-    behind: ReadonlyMap<JobRecord, Whereabouts>,
-    isOnly: boolean,
-  ): Promise<{ readonly problems: ReadonlyMap<JobRecord, Error>; readonly again: ReadonlySet<JobRecord> }> {
+    answers: readonly (Error | undefined)[],
+    { before, behind, isOnly }: Looks,
+  ): Promise<ReadonlyMap<JobRecord, Error>> {
     const isDoubtful = (job: JobRecord, problem: Error | undefined) => {
-      if (problem) return attempt.isOfOne || isRefusal(problem);
+      if (problem) return isRefusal(problem);
       // Those that were there stand in line. Others may have been added by somebody else meanwhile, and refused.
       if (isKnown(before.get(job)) || behind.get(job) === 'there') return false;
       return mayBeThere(job) || !isOnly;
     };
-    const doubtful = jobs.filter((job, i) => isDoubtful(job, attempt.problems[i]));
+    const doubtful = jobs.filter((job, i) => isDoubtful(job, answers[i]));
     const isNew = (job: JobRecord) => (before.get(job) ?? 'nowhere') === 'nowhere';
     const places = await lookFor(connection, this.#queue, doubtful, isNew);
     const problems = new Map<JobRecord, Error>();
-    const again = new Set<JobRecord>();
     for (const [i, job] of jobs.entries()) {
-      const problem = attempt.problems[i];
+      const problem = answers[i];
       const place = places.get(job) ?? (problem ? 'nowhere' : 'there');
       if (place === 'there') continue;
       // The deduplication alone may be what BullMQ set just now, before this job was refused.
-      if (place === 'ran' && (!problem || attempt.isOfOne || isKnown(before.get(job)))) continue;
-      if (place === 'nowhere') {
-        problems.set(job, problem ?? new BullMqAnswerError('it stands in no line'));
-        if (attempt.isOfOne) again.add(job);
-      } else if (problem || place === 'ran') problems.set(job, new InDoubt(problem));
-      else problems.set(job, place);
+      if (place === 'ran' && (!problem || isKnown(before.get(job)))) continue;
+      if (place === 'nowhere') problems.set(job, problem ?? new BullMqAnswerError('it stands in no line'));
+      else problems.set(job, problem || place === 'ran' ? new InDoubt(problem) : place);
     }
-    return { problems, again };
+    return problems;
   }
+}
+
+/** Where jobs were before they were added, and right behind that; and whether nothing else was sent of them meanwhile. */
+interface Looks {
+  readonly before: ReadonlyMap<JobRecord, Whereabouts>;
+  readonly behind: ReadonlyMap<JobRecord, Whereabouts>;
+  readonly isOnly: boolean;
 }
 
 function deduplicationMs(options: BullMqTransportOptions): number {

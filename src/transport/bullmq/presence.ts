@@ -1,7 +1,7 @@
 import { InDoubt } from '../../errors/in-doubt.js';
 import type { JobRecord } from '../../job/job-record.js';
 import type { RedisConnection } from '../../redis/redis-connection.js';
-import { deduplicationId, deduplicationKey } from './bulk-job.js';
+import { deduplicationId, deduplicationKey } from './bullmq-job.js';
 import type { Producer } from './bullmq-queue.js';
 
 // In this order: a set is looked into at once, a list from end to end.

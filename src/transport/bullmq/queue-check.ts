@@ -5,7 +5,7 @@ import { reasonToRefuse, valueProblem } from './job-options.js';
 
 /** Throws a `TypeError`, saying what to do, for what is no BullMQ queue, or one that jobs could not be laid down in once. */
 export function checkBullMqQueue(queue: unknown): asserts queue is Producer {
-  const methods = ['add', 'addBulk', 'toKey'] as const;
+  const methods = ['add', 'toKey'] as const;
   const candidate = (typeof queue === 'object' && queue !== null ? queue : {}) as Partial<Producer>;
   const isQueue =
     methods.every((method) => typeof candidate[method] === 'function') && typeof candidate.keys === 'object';

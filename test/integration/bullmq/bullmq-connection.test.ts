@@ -212,7 +212,7 @@ describe('what is no queue to lay jobs down in', () => {
     throw new Error('It was taken.');
   };
   const likeAQueue = (more: object) => ({
-    ...{ name: 'orders', keys: {}, client: Promise.resolve({}), toKey() {}, add() {}, addBulk() {} },
+    ...{ name: 'orders', keys: {}, client: Promise.resolve({}), toKey() {}, add() {} },
     ...{ removeDeduplicationKey() {}, ...more },
   });
 

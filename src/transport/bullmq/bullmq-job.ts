@@ -1,5 +1,5 @@
 import type { JobRecord } from '../../job/job-record.js';
-import type { BulkJob, Producer } from './bullmq-queue.js';
+import type { BullMqJob, Producer } from './bullmq-queue.js';
 
 /** In front of the ids by which BullMQ knows our jobs again, so that they are none of your own. */
 const OURS = 'rsq:';
@@ -15,10 +15,10 @@ export function deduplicationKey(queue: Producer, id: string): string {
 }
 
 /**
- * A job as `addBulk()` takes it, at `now` (epoch ms). `jobId` knows it again while BullMQ keeps it, the deduplication until
+ * A job as `add()` takes it, at `now` (epoch ms). `jobId` knows it again while BullMQ keeps it, the deduplication until
  * `deduplicationMs` after it was laid down, also once it has run and is removed.
  */
-export function bulkJob(job: JobRecord, deduplicationMs: number, now: number): BulkJob {
+export function bullMqJob(job: JobRecord, deduplicationMs: number, now: number): BullMqJob {
   const options = (job.transportOptions ?? {}) as { readonly timestamp?: number };
   const timestamp = options.timestamp ?? Math.floor(job.enqueuedAt);
   return {

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { bulkJob } from '../../../../src/transport/bullmq/bulk-job.js';
+import { bullMqJob } from '../../../../src/transport/bullmq/bullmq-job.js';
 import { jobRecord } from '../../support/job-record.js';
 import { thrownBy } from '../../support/thrown.js';
 
 const NOW = 1_700_000_100_000;
 const ENQUEUED_AT = NOW - 60_000;
 const made = (fields: Parameters<typeof jobRecord>[0], now = NOW) =>
-  bulkJob(jobRecord({ id: 'mine', enqueuedAt: ENQUEUED_AT, ...fields }), 86_400_000, now);
+  bullMqJob(jobRecord({ id: 'mine', enqueuedAt: ENQUEUED_AT, ...fields }), 86_400_000, now);
 
-describe('a job for addBulk()', () => {
+describe('a job for add()', () => {
   it('has its id in both of the ways in which BullMQ knows it again', () => {
     expect(made({ name: 'job', payload: '{"n":1}' })).toEqual({
       name: 'job',
