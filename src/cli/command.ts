@@ -1,0 +1,21 @@
+/** Where a command writes, and what it may know of its surroundings. */
+export interface CommandIo {
+  /** The result: what a pipe gets. */
+  out(text: string): void;
+  /** What a person is told besides: progress, errors. */
+  err(text: string): void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether `out` may have colours. */
+  readonly hasColours: boolean;
+}
+
+/** One command of `resilient-queue`. */
+export interface Command {
+  readonly name: string;
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  /** What `resilient-queue <name> --help` prints. */
+  readonly help: string;
+  /** Resolves with the exit code: 0 is well, 1 is not, 2 is a mistake in how it was called, or nothing could be found out. */
+  run(args: readonly string[], io: CommandIo): Promise<number>;
+}
