@@ -1,0 +1,160 @@
+import { appendFile, readFile } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
+import { verifyCommand } from '../../../src/cli/verify-command.js';
+import { type JobRecord, queueKeys, streamKey } from '../../../src/index.js';
+import { parseDeliveryId } from '../../../src/recognition/delivery-id.js';
+import { runCommand } from '../../support/run-command.js';
+import { readStream } from '../../support/stream.js';
+import { waitFor } from '../../support/wait-for.js';
+import { temporaryFolder } from '../../unit/support/temporary-folder.js';
+import { ledgerSite, QUEUE } from './ledger-site.js';
+
+const STREAM = streamKey(QUEUE);
+const keys = queueKeys(QUEUE);
+type Site = Awaited<ReturnType<typeof ledgerSite>>;
+
+/** Removes a job's entry from the stream, as its consumer does. */
+async function consume({ server }: Site, id: string): Promise<void> {
+  const entry = (await readStream(server, STREAM)).find(({ fields }) => fields.id === id);
+  await server.command('XDEL', STREAM, entry?.id ?? '');
+}
+
+/** Takes back the bit of a delivery. */
+async function forget({ server }: Site, delivery: string): Promise<void> {
+  const { epoch, seq } = parseDeliveryId(delivery);
+  await server.command('SETBIT', keys.seen(epoch), String(seq), '0');
+}
+
+it('says that all is well of jobs that wait in the stream, and of those that were consumed and deleted', async () => {
+  const site = await ledgerSite();
+  const ids = await site.enqueue(300);
+  for (const id of ids.slice(0, 30)) await consume(site, id);
+  await site.end();
+  const { code, report } = await site.verify();
+  expect(report).toMatchObject({
+    jobs: 300,
+    counts: { delivered: 300, pending: 0, parked: 0, dropped: 0, lost: 0, doubled: 0, unknowable: 0 },
+    ledger: { torn: 0, missing: 0, openWriters: 0 },
+    isProven: true,
+  });
+  expect(code).toBe(0);
+});
+
+it('finds a job lost whose entry and bit are gone, also one with an id of its caller', async () => {
+  const site = await ledgerSite();
+  const ids = await site.enqueue(100);
+  const [callers, generated] = [ids[3] as string, ids[4] as string];
+  for (const id of [callers, generated]) await consume(site, id);
+  await forget(site, generated);
+  await forget(site, String(await site.server.command('GET', keys.marker(callers))));
+  await site.end();
+  const { code, report } = await site.verify();
+  expect(report.counts).toMatchObject({ delivered: 98, lost: 2 });
+  expect([...report.examples.lost].sort()).toEqual([callers, generated].sort());
+  expect(code).toBe(1);
+});
+
+it('finds a job doubled that stands in the stream twice', async () => {
+  const site = await ledgerSite();
+  const ids = await site.enqueue(50);
+  await site.server.command(
+    'XADD',
+    STREAM,
+    '*',
+    'id',
+    ids[7] as string,
+    'name',
+    'order.confirm',
+    'payload',
+    '{}',
+  );
+  await site.end();
+  const { code, report } = await site.verify();
+  expect(report.counts).toMatchObject({ delivered: 49, doubled: 1, lost: 0 });
+  expect(report.examples.doubled).toEqual([ids[7]]);
+  expect(code).toBe(1);
+});
+
+it('takes what Redis may have forgotten for neither lost nor delivered', async () => {
+  const site = await ledgerSite();
+  const [callers = '', generated = ''] = await site.enqueue(2);
+  await site.end();
+  const old = await readFile(site.path, 'utf8');
+  const week = 8 * 86_400_000;
+  const aged = old.replaceAll(/"at":(\d+)/g, (_, at) => `"at":${Number(at) - week}`);
+  await appendFile(`${site.path}.old`, aged);
+  await site.server.command('DEL', STREAM, keys.marker(callers), keys.seen(parseDeliveryId(generated).epoch));
+  expect((await site.verify()).report.counts).toMatchObject({ lost: 2, unknowable: 0 });
+  const { code, out } = await runCommand(verifyCommand, [
+    ...['--queue', QUEUE, '--ledger', `${site.path}.old`, '--redis', `redis://127.0.0.1:${site.server.port}`],
+    '--json',
+  ]);
+  expect(JSON.parse(out)).toMatchObject({ counts: { unknowable: 2 }, unknowable: { 'window-passed': 2 } });
+  expect(code).toBe(2);
+});
+
+it('finds jobs pending in the backup of a process at work, parked, and dropped by their expiry', async () => {
+  const backupPath = temporaryFolder();
+  const backup = new LmdbBackupStore({ path: backupPath });
+  const site = await ledgerSite({ backup, deadlineMs: 300 });
+  await site.enqueue(10);
+  await site.server.kill();
+  await waitFor(() => site.redis.status !== 'ready', { what: 'the client to notice' });
+  const expiresAt = Date.now() + 1000;
+  await Promise.all([
+    site.queue.enqueue('order.confirm', { n: 1 }, { id: 'expires', expiresAt }),
+    site.queue.enqueue('order.confirm', { n: 2 }, { id: 'waits' }),
+  ]);
+  // Of another transport: nothing but parking it is right.
+  const { jobs } = await backup.admin.list(QUEUE, 'pending', { limit: 10 });
+  const record = jobs.find((job) => 'id' in job && job.id === 'waits');
+  await backup.append(QUEUE, [{ ...(record as JobRecord), id: 'foreign', transport: 'other' }]);
+  await waitFor(() => Date.now() > expiresAt, { what: 'the expiry' });
+  await site.server.restart();
+  await site.isUp();
+  // What the ledger of its own process says.
+  await appendFile(
+    site.path,
+    `${JSON.stringify({ v: 1, at: Date.now(), queue: QUEUE, event: 'backed-up', id: 'foreign' })}\n`,
+  );
+  const isolation = site.queue.isolate();
+  await site.enqueue(5, 'later');
+  await waitFor(async () => (await readFile(site.path, 'utf8')).includes('later-3'), { what: 'the ledger' });
+  const { code, report } = await site.verify('--backup-lmdb', backupPath);
+  isolation.dispose();
+  expect(report.counts).toEqual({
+    ...{ delivered: 11, pending: 5, parked: 1, dropped: 1, lost: 0, doubled: 0, unknowable: 0 },
+  });
+  expect(report.examples.parked).toEqual(['foreign']);
+  expect(report.ledger.openWriters).toBe(1);
+  expect(code).toBe(0);
+});
+
+it('cannot tell of a job that went to a backup that it does not see, and says lost when that is gone', async () => {
+  const site = await ledgerSite();
+  await site.enqueue(3);
+  site.queue.isolate();
+  await site.enqueue(4, 'later');
+  await waitFor(async () => (await readFile(site.path, 'utf8')).includes('later-3'), { what: 'the ledger' });
+  const unseen = await site.verify();
+  expect(unseen.report).toMatchObject({
+    counts: { delivered: 3, unknowable: 4 },
+    unknowable: { 'backup-not-seen': 4 },
+  });
+  expect(unseen.code).toBe(2);
+  const gone = await site.verify('--backup-gone');
+  expect(gone.report.counts).toMatchObject({ delivered: 3, lost: 4 });
+  expect(gone.code).toBe(1);
+});
+
+it('counts jobs as lost that were told to be lost with a memory backup', async () => {
+  const site = await ledgerSite();
+  await site.enqueue(3);
+  site.queue.isolate();
+  await site.enqueue(4, 'later');
+  await site.end();
+  const { code, report } = await site.verify();
+  expect(report.counts).toMatchObject({ delivered: 3, lost: 4, dropped: 0 });
+  expect(code).toBe(1);
+});
