@@ -1,5 +1,13 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
+
+// Not FileHandles: one that nobody closes is an error of the process's when it is collected.
+const open = promisify(fs.open);
+const write = promisify(fs.write);
+const sync = promisify(fs.fsync);
+const close = promisify(fs.close);
+const stat = promisify(fs.stat);
+const statOpen = promisify(fs.fstat);
 
 const LINE_FEED = 0x0a;
 /** How often it is looked at whether the file still has its name. */
@@ -16,7 +24,7 @@ const LOOK_EVERY_MS = 1000;
  */
 export class AppendFile {
   readonly #path: string;
-  #handle: FileHandle | undefined;
+  #file: number | undefined;
   #lookedAt = performance.now();
   /** The last line in it may have no end. */
   #isTorn: boolean;
@@ -25,15 +33,15 @@ export class AppendFile {
   constructor(path: string) {
     this.#path = path;
     // At once: whoever gave a wrong path should hear of it now, not when it is too late.
-    closeSync(openSync(path, 'a', 0o600));
+    fs.closeSync(fs.openSync(path, 'a', 0o600));
     this.#isTorn = endsInsideLine(path);
   }
 
   /** Resolves with how many bytes of `lines` are written: less than all of them where the disk is full. Rejects when nothing is. */
   async append(lines: Buffer): Promise<number> {
-    const handle = await this.#open();
+    const file = await this.#open();
     const start = this.#isTorn ? Buffer.concat([Buffer.of(LINE_FEED), lines]) : lines;
-    const { bytesWritten } = await handle.write(start, 0, start.length, null);
+    const { bytesWritten } = await write(file, start, 0, start.length, null);
     const mended = start.length - lines.length;
     if (bytesWritten >= mended && mended > 0) this.#isTorn = false;
     const written = Math.max(0, bytesWritten - mended);
@@ -44,7 +52,7 @@ export class AppendFile {
   /** To the disk. */
   async flush(): Promise<void> {
     try {
-      await this.#handle?.sync();
+      if (this.#file !== undefined) await sync(this.#file);
     } catch (error) {
       // What is no file (a pipe, a device) cannot be flushed.
       const { code } = error as { readonly code?: unknown };
@@ -53,29 +61,29 @@ export class AppendFile {
   }
 
   async close(): Promise<void> {
-    const handle = this.#handle;
-    this.#handle = undefined;
-    await handle?.close();
+    const file = this.#file;
+    this.#file = undefined;
+    if (file !== undefined) await close(file);
   }
 
-  async #open(): Promise<FileHandle> {
-    if (this.#handle && (await this.#hasMoved())) {
+  async #open(): Promise<number> {
+    if (this.#file !== undefined && (await this.#hasMoved(this.#file))) {
       // What is in it stays as it is.
       await this.flush().catch(() => {});
       await this.close();
       this.#isTorn = false;
     }
-    this.#handle ??= await open(this.#path, 'a', 0o600);
-    return this.#handle;
+    this.#file ??= await open(this.#path, 'a', 0o600);
+    return this.#file;
   }
 
-  async #hasMoved(): Promise<boolean> {
+  async #hasMoved(file: number): Promise<boolean> {
     const now = performance.now();
     if (now - this.#lookedAt < LOOK_EVERY_MS) return false;
     this.#lookedAt = now;
     const named = await stat(this.#path).catch(() => undefined);
-    const own = await this.#handle?.stat();
-    return named?.ino !== own?.ino || named?.dev !== own?.dev;
+    const own = await statOpen(file);
+    return named?.ino !== own.ino || named.dev !== own.dev;
   }
 }
 
@@ -83,14 +91,14 @@ function endsInsideLine(path: string): boolean {
   let file: number | undefined;
   try {
     // A pipe would be waited for.
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { size } = fstatSync(file);
+    file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const { size } = fs.fstatSync(file);
     const last = Buffer.alloc(1);
-    return size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== LINE_FEED;
+    return size > 0 && fs.readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== LINE_FEED;
   } catch {
     // One that may be written and not read: an empty line more does no harm.
     return true;
   } finally {
-    if (file !== undefined) closeSync(file);
+    if (file !== undefined) fs.closeSync(file);
   }
 }
