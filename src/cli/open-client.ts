@@ -12,26 +12,43 @@ export interface OpenedClient extends AsyncDisposable {
   readonly redis: RedisConnection;
 }
 
-/** Connects to `url` by ioredis or node-redis, whichever is installed. Rejects where neither is, or Redis cannot be reached. */
-export async function openClient(url: string): Promise<OpenedClient> {
+/**
+ * Connects to `url` by ioredis or node-redis, whichever of `packages` is installed. Rejects where none is, or Redis cannot be reached.
+ */
+export async function openClient(
+  url: string,
+  packages: readonly ClientPackage[] = ['ioredis', 'redis'],
+): Promise<OpenedClient> {
   if (!/^rediss?:\/\//.test(url)) throw new Error('The URL of Redis must begin with redis:// or rediss://.');
-  const ioredis = await load<IoredisModule>('ioredis');
-  if (ioredis) {
-    const Redis = ioredis.Redis ?? ioredis.default;
-    const client = new Redis(url, {
-      lazyConnect: true,
-      connectTimeout: CONNECT_MS,
-      retryStrategy: () => null,
-    });
-    return open(client, () => client.disconnect());
-  }
-  const nodeRedis = await load<NodeRedisModule>('redis');
-  if (nodeRedis) {
-    const socket = { connectTimeout: CONNECT_MS, reconnectStrategy: false } as const;
-    const client = nodeRedis.createClient({ url, socket });
-    return open(client, () => client.isOpen && client.destroy());
+  for (const name of packages) {
+    const opened = name === 'ioredis' ? await openIoredis(url) : await openNodeRedis(url);
+    if (opened) return opened;
   }
   throw new Error('Neither "ioredis" nor "redis" is installed: npm install ioredis');
+}
+
+type ClientPackage = 'ioredis' | 'redis';
+
+async function openIoredis(url: string): Promise<OpenedClient | undefined> {
+  const ioredis = await load<IoredisModule>('ioredis');
+  if (!ioredis) return undefined;
+  const Redis = ioredis.Redis ?? ioredis.default;
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: CONNECT_MS,
+    retryStrategy: () => null,
+    // It needs INFO, and complains to the console where it may not have it.
+    enableReadyCheck: false,
+  });
+  return open(client, () => client.disconnect());
+}
+
+async function openNodeRedis(url: string): Promise<OpenedClient | undefined> {
+  const nodeRedis = await load<NodeRedisModule>('redis');
+  if (!nodeRedis) return undefined;
+  const socket = { connectTimeout: CONNECT_MS, reconnectStrategy: false } as const;
+  const client = nodeRedis.createClient({ url, socket });
+  return open(client, () => client.isOpen && client.destroy());
 }
 
 interface Connectable {

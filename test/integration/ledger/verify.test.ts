@@ -44,11 +44,12 @@ it('says that all is well of jobs that wait in the stream, and of those that wer
 it('finds a job lost whose entry and bit are gone, also one with an id of its caller', async () => {
   const site = await ledgerSite();
   const ids = await site.enqueue(100);
+  // A queue at work would notice.
+  await site.end();
   const [callers, generated] = [ids[3] as string, ids[4] as string];
   for (const id of [callers, generated]) await consume(site, id);
   await forget(site, generated);
   await forget(site, String(await site.server.command('GET', keys.marker(callers))));
-  await site.end();
   const { code, report } = await site.verify();
   expect(report.counts).toMatchObject({ delivered: 98, lost: 2 });
   expect([...report.examples.lost].sort()).toEqual([callers, generated].sort());
