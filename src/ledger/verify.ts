@@ -1,4 +1,5 @@
 import type { BackupAdmin, BackupStore } from '../backup/backup-store.js';
+import { type Clock, systemClock } from '../clock/clock.js';
 import { checkQueueName, type RedisClient } from '../queue/options.js';
 import { recogniseClient } from '../redis/connect.js';
 import { askWithin, hasEvicted, refuseReplica } from './asked-connection.js';
@@ -37,6 +38,8 @@ export interface VerifyOptions {
   readonly examples?: number | undefined;
   /** The most that one answer of Redis is waited for, ms. @default 10_000 */
   readonly timeoutMs?: number | undefined;
+  /** By whose `now()` it is reckoned what Redis may have forgotten. @default the machine's clock */
+  readonly clock?: Pick<Clock, 'now'> | undefined;
 }
 
 const DAY_MS = 86_400_000;
@@ -56,6 +59,7 @@ const DAY_MS = 86_400_000;
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const { queue, transport = 'streams', backup, bullMqPrefix = 'bull', examples = 20 } = options;
+  const { clock = systemClock } = options;
   checkQueueName(queue);
   const paths = [options.ledger].flat();
   if (paths.length === 0) throw new TypeError('Option "ledger" must name at least one file.');
@@ -84,7 +88,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
         queue,
         book,
         isSecondLook: !isFirst,
-        now: Date.now(),
+        now: clock.now(),
         hasEvicted: await hasEvicted(connection),
       },
       windows: {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../clock/clock.js';
 import type { Listener, QueueEvents } from '../health/queue-events.js';
 import type { QueueStatus } from '../health/queue-status.js';
 import { AppendFile } from './append-file.js';
@@ -17,6 +18,8 @@ export interface LedgerOptions {
    * then says how many lines there were. @default 16 MiB
    */
   readonly maxBufferedBytes?: number | undefined;
+  /** Whose `now()` each line has: the queue's, if that has one of its own. @default the machine's clock */
+  readonly clock?: Pick<Clock, 'now'> | undefined;
 }
 
 /** A ledger that is being written. */
@@ -35,9 +38,9 @@ const LEAST_BUFFER_BYTES = 64 * 1024;
  * Writes down, in the file at `path`, each job that `queue` accepts, and each that it parks or drops: a line of JSON for each
  * ({@link LedgerLine}). `verify()` holds it against Redis and the backup afterwards.
  *
- * - It begins before anybody is told that a job was accepted, and is written without a pause: a process that is killed loses the lines
- *   of its last moments (milliseconds, on a disk that keeps up), and a machine that crashes those that its kernel had not
- *   flushed. Their jobs are not lost, only not in the ledger.
+ * - A line is on its way before the caller hears that his job was accepted, and is written at once. A process that is killed all the
+ *   same loses the lines of its last moments (milliseconds, on a disk that keeps up), and a machine that crashes those that its
+ *   kernel had not flushed. Their jobs are not lost, only not in the ledger.
  * - A `duplicate` has no line: the job of that id has one, in the ledger of whoever it was accepted from.
  * - Listening changes nothing for the queue: what cannot be written waits in memory, up to a limit, and is tried again.
  * - The file is made with mode 0600 and only ever appended to, also by several processes at once (on a disk of this machine), and
@@ -46,17 +49,17 @@ const LEAST_BUFFER_BYTES = 64 * 1024;
  * @throws where the file cannot be opened, and TypeError or RangeError for a bad option.
  */
 export function writeLedger(queue: QueueStatus, path: string, options: LedgerOptions = {}): LedgerWriter {
-  const { onError, maxBufferedBytes } = resolve(options);
+  const { onError, maxBufferedBytes, clock } = resolve(options);
   const writer = randomBytes(6).toString('hex');
   const lines = new LineBuffer(new AppendFile(path), { maxBufferedBytes, onError }, (count) =>
     write({ event: 'missing', writer, count }),
   );
   const write = (line: Rest): string =>
-    `${JSON.stringify({ v: LEDGER_VERSION, at: Date.now(), queue: queue.name, ...line })}\n`;
+    `${JSON.stringify({ v: LEDGER_VERSION, at: clock.now(), queue: queue.name, ...line })}\n`;
   const accepted = (event: 'enqueued' | 'backed-up') => {
     const rest = `,"queue":${JSON.stringify(queue.name)},"event":"${event}","id":`;
     return ({ ids }: { readonly ids: readonly string[] }) => {
-      const start = `{"v":${LEDGER_VERSION},"at":${Date.now()}${rest}`;
+      const start = `{"v":${LEDGER_VERSION},"at":${clock.now()}${rest}`;
       for (const id of ids) lines.add(`${start}${JSON.stringify(id)}}\n`);
     };
   };
@@ -92,23 +95,27 @@ type Rest = LedgerLine extends infer Line
 function resolve(options: LedgerOptions): {
   readonly onError: (error: Error) => void;
   readonly maxBufferedBytes: number;
+  readonly clock: Pick<Clock, 'now'>;
 } {
-  const { onError, maxBufferedBytes = DEFAULT_BUFFER_BYTES, ...others } = options;
+  const { onError = warn, maxBufferedBytes = DEFAULT_BUFFER_BYTES, clock = systemClock, ...others } = options;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
     throw new TypeError(
-      `Unknown option "${unknown}" of writeLedger(); there are onError and maxBufferedBytes.`,
+      `Unknown option "${unknown}" of writeLedger(); there are onError, maxBufferedBytes and clock.`,
     );
   }
-  if (onError !== undefined && typeof onError !== 'function') {
+  if (typeof onError !== 'function') {
     throw new TypeError(`Option "onError" of writeLedger() must be a function, got a ${typeof onError}.`);
+  }
+  if (typeof clock?.now !== 'function') {
+    throw new TypeError('Option "clock" of writeLedger() must have a method now().');
   }
   if (!Number.isInteger(maxBufferedBytes) || maxBufferedBytes < LEAST_BUFFER_BYTES) {
     throw new RangeError(
       `Option "maxBufferedBytes" of writeLedger() must be a whole number from ${LEAST_BUFFER_BYTES}, got ${String(maxBufferedBytes)}.`,
     );
   }
-  return { onError: onError ?? warn, maxBufferedBytes };
+  return { onError, maxBufferedBytes, clock };
 }
 
 function warn(error: Error): void {
