@@ -2,7 +2,14 @@ import { appendFile, readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
 import { verifyCommand } from '../../../src/cli/verify-command.js';
-import { type JobRecord, queueKeys, streamKey } from '../../../src/index.js';
+import {
+  type BackupAdmin,
+  type JobRecord,
+  MemoryBackupStore,
+  queueKeys,
+  streamKey,
+} from '../../../src/index.js';
+import { verify } from '../../../src/ledger/index.js';
 import { parseDeliveryId } from '../../../src/recognition/delivery-id.js';
 import { runCommand } from '../../support/run-command.js';
 import { readStream } from '../../support/stream.js';
@@ -158,4 +165,82 @@ it('counts jobs as lost that were told to be lost with a memory backup', async (
   const { code, report } = await site.verify();
   expect(report.counts).toMatchObject({ delivered: 3, lost: 4, dropped: 0 });
   expect(code).toBe(1);
+});
+
+it('looks once more for what seems to be lost: it may have moved meanwhile', async () => {
+  const store = new MemoryBackupStore();
+  const site = await ledgerSite({ backup: store });
+  await site.enqueue(3);
+  const isolation = site.queue.isolate();
+  await site.enqueue(4, 'later');
+  await waitFor(async () => (await readFile(site.path, 'utf8')).includes('later-3'), { what: 'the ledger' });
+  let looks = 0;
+  // As if they were parked after the parked ones, and taken back before the pending ones had been listed.
+  const list: BackupAdmin['list'] = async (queue, state, options) => {
+    if (state === 'pending') looks += 1;
+    return looks === 1 ? { jobs: [] } : store.admin.list(queue, state, options);
+  };
+  const backup = { admin: { ...store.admin, list } };
+  const report = await verify({ queue: QUEUE, ledger: site.path, redis: site.redis, backup });
+  isolation.dispose();
+  expect(report.counts).toMatchObject({ delivered: 3, pending: 4, lost: 0 });
+  expect(looks).toBe(2);
+});
+
+it('finds a job that was taken, given up and taken again where it is now', async () => {
+  const site = await ledgerSite();
+  await site.enqueue(1);
+  await site.end();
+  const line = (event: string, at: number, id: string, more = {}) =>
+    `${JSON.stringify({ v: 1, at, queue: QUEUE, event, id, ...more })}\n`;
+  const expired = { reason: 'expired' };
+  const now = Date.now();
+  await appendFile(
+    site.path,
+    [
+      line('backed-up', now, 'dropped'),
+      line('dropped', now + 1, 'dropped', expired),
+      line('dropped', now, 'again', expired),
+      line('backed-up', now + 1, 'again'),
+      line('backed-up', now, 'superseded'),
+      line('dropped', now + 1, 'superseded', { reason: 'superseded' }),
+      line('dropped', now, 'only-told', expired),
+      line('parked', now, 'removed', { reason: 'rejected' }),
+    ].join(''),
+  );
+  const { report } = await site.verify('--backup-gone');
+  expect(report).toMatchObject({ counts: { delivered: 1, dropped: 2, lost: 2, unknowable: 1 } });
+  expect(report.examples.lost.toSorted()).toEqual(['again', 'superseded']);
+  expect(report.examples.unknowable).toEqual(['removed']);
+});
+
+it('cannot tell of an id of a caller that a Redis which evicts knows no more', async () => {
+  const site = await ledgerSite();
+  const [callers = ''] = await site.enqueue(2);
+  await site.end();
+  await consume(site, callers);
+  await site.server.command('DEL', keys.marker(callers));
+  expect((await site.verify()).report.counts).toMatchObject({ lost: 1, unknowable: 0 });
+  await site.server.command('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru');
+  await site.server.command('CONFIG', 'SET', 'maxmemory', '4mb');
+  for (let n = 0; n < 50; n++) {
+    await site.server.command('SET', `other-${n}`, 'x'.repeat(200_000), 'PX', '600000');
+  }
+  expect(await site.server.command('INFO', 'stats')).toMatch(/^evicted_keys:[1-9]/m);
+  const { code, report } = await site.verify();
+  expect(report).toMatchObject({
+    counts: { delivered: 1, lost: 0, unknowable: 1 },
+    unknowable: { evicted: 1 },
+  });
+  expect(code).toBe(2);
+});
+
+it('waits for a Redis that hangs no longer than it is told to', async () => {
+  const site = await ledgerSite();
+  await site.enqueue(2);
+  await site.end();
+  site.server.pause();
+  const looking = verify({ queue: QUEUE, ledger: site.path, redis: site.redis, timeoutMs: 200 });
+  await expect(looking).rejects.toThrow('Redis did not answer within 200 ms.');
+  site.server.resume();
 });
