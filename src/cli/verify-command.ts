@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { scrub } from '../errors/scrub.js';
-import type { VerifiableTransport } from '../ledger/evidence/transports.js';
+import type { VerifiableTransport } from '../ledger/evidence/evidence-of.js';
 import { verify } from '../ledger/verify.js';
 import type { Command, CommandIo } from './command.js';
 import { openBackup } from './open-backup.js';

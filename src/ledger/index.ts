@@ -1,4 +1,4 @@
-export type { VerifiableTransport } from './evidence/transports.js';
+export type { VerifiableTransport } from './evidence/evidence-of.js';
 export {
   type AcceptedLine,
   type DataLossLine,

@@ -1,4 +1,4 @@
-import type { VerifiableTransport } from './evidence/transports.js';
+import type { VerifiableTransport } from './evidence/evidence-of.js';
 import type { JobBook } from './job-book.js';
 import type { LedgerReading } from './ledger-reading.js';
 import { type UnknowableReason, type Verdict, verdictOn } from './verdict.js';

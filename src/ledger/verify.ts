@@ -5,7 +5,7 @@ import { recogniseClient } from '../redis/connect.js';
 import { askWithin, hasEvicted, refuseReplica } from './asked-connection.js';
 import { lookIntoBackup } from './evidence/backup-jobs.js';
 import type { Inquiry } from './evidence/evidence.js';
-import { evidenceOf, type VerifiableTransport } from './evidence/transports.js';
+import { evidenceOf, type VerifiableTransport } from './evidence/evidence-of.js';
 import { JobBook } from './job-book.js';
 import { type LedgerReading, readLedgers } from './ledger-reading.js';
 import { makeReport, type VerifyReport } from './verify-report.js';
@@ -43,6 +43,8 @@ export interface VerifyOptions {
 }
 
 const DAY_MS = 86_400_000;
+/** What two clocks may differ by. */
+const CLOCKS_MS = 60_000;
 
 /**
  * Finds out what became of every job that ledgers say was accepted, by looking into the backup, into Redis's queue, and at what Redis
@@ -60,6 +62,7 @@ const DAY_MS = 86_400_000;
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const { queue, transport = 'streams', backup, bullMqPrefix = 'bull', examples = 20 } = options;
   const { clock = systemClock } = options;
+  const { generatedMs, callerMs = DAY_MS } = options.recognition ?? {};
   checkQueueName(queue);
   const paths = [options.ledger].flat();
   if (paths.length === 0) throw new TypeError('Option "ledger" must name at least one file.');
@@ -92,8 +95,8 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
         hasEvicted: await hasEvicted(connection),
       },
       windows: {
-        generatedMs: options.recognition?.generatedMs ?? (transport === 'bullmq' ? DAY_MS : 7 * DAY_MS),
-        callerMs: options.recognition?.callerMs ?? DAY_MS,
+        generatedMs: (generatedMs ?? (transport === 'bullmq' ? DAY_MS : 7 * DAY_MS)) - CLOCKS_MS,
+        callerMs: callerMs - CLOCKS_MS,
       },
     };
     await evidence.lookIntoQueue(inquiry);

@@ -3,14 +3,15 @@ import { readHolders } from '../../recognition/holders.js';
 import { queueKeys } from '../../recognition/queue-keys.js';
 import type { BookedJob } from '../job-book.js';
 import { KNOWN } from '../job-page.js';
-import { batches, type Inquiry, listOf } from './evidence.js';
+import { batches } from './batches.js';
+import type { Inquiry } from './evidence.js';
+import { listOf } from './list-of.js';
+import { missing } from './missing.js';
 
 /** Bits that one number of a reply has, and numbers in a reply. */
 const WORD = 32;
 const WORDS = 512;
 const COMMANDS = 16;
-/** What two clocks may differ by. */
-const CLOCKS_MS = 60_000;
 
 /** Marks the jobs that are not found yet, and that recognition knows to have been laid down: by their bit, or by the marker of their id. */
 export async function lookForRecognition(inquiry: Inquiry): Promise<void> {
@@ -29,7 +30,7 @@ async function lookForBits({ connection, queue, book, now, windows }: Inquiry, e
   const key = queueKeys(queue).seen(epoch);
   if (Number(await connection.send(['EXISTS', key], key)) === 0) {
     // Swept when nobody had used it for so long; before that, Redis has lost it.
-    if (now - lastUse <= windows.generatedMs - CLOCKS_MS) return;
+    if (now - lastUse <= windows.generatedMs) return;
     for (const { page, index } of missing(book.jobsOf(epoch))) page.set(index, KNOWN.forgettable);
     return;
   }
@@ -59,7 +60,7 @@ async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Pro
     jobs.map(async ({ page, index }, i) => {
       const holder = holders[i] ?? '';
       if (holder === '') {
-        if (now - page.acceptedAt(index) > windows.callerMs - CLOCKS_MS) page.set(index, KNOWN.forgettable);
+        if (now - page.acceptedAt(index) > windows.callerMs) page.set(index, KNOWN.forgettable);
         // Unlike a bit, a marker has an expiry: the first that is evicted.
         else if (hasEvicted) page.set(index, KNOWN.evictable);
       } else if (isDeliveryId(holder)) {
@@ -71,9 +72,4 @@ async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Pro
       }
     }),
   );
-}
-
-/** Of `jobs`, those that are not found to be laid down. */
-export function* missing(jobs: Iterable<BookedJob>): Generator<BookedJob> {
-  for (const job of jobs) if (!job.page.is(job.index, KNOWN.delivered)) yield job;
 }

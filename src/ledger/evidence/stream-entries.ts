@@ -1,7 +1,8 @@
 import { streamKey } from '../../transport/streams.js';
 import type { BookedJob } from '../job-book.js';
 import { KNOWN } from '../job-page.js';
-import { type Inquiry, listOf } from './evidence.js';
+import type { Inquiry } from './evidence.js';
+import { listOf } from './list-of.js';
 
 const FEWEST = 16;
 const MOST = 1000;

@@ -1,6 +1,8 @@
 import type { BookedJob } from '../job-book.js';
 import { KNOWN } from '../job-page.js';
-import { batches, type Inquiry, listOf } from './evidence.js';
+import { batches } from './batches.js';
+import type { Inquiry } from './evidence.js';
+import { listOf } from './list-of.js';
 
 const PAGE = 1000;
 
