@@ -47,7 +47,7 @@ const project = (
   },
 });
 
-const onDisk = ['test/outages/lmdb-outage.test.ts'];
+const onDisk = ['test/outages/lmdb-outage.test.ts', 'test/outages/ledger-outage.test.ts'];
 
 export default defineConfig({
   test: {

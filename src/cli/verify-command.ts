@@ -20,7 +20,8 @@ export (a JobRecord a line); give the files of all processes that accepted jobs.
   --redis <url>          the primary that the queue writes to; default: the variable REDIS_URL, which, unlike
                          an argument, nobody sees in a list of processes. Needs ioredis or redis installed
   --transport <name>     how jobs are laid down: streams (default), rq or bullmq
-  --backup-lmdb <path>   the folder of the queue's LmdbBackupStore; needs lmdb installed
+  --backup-lmdb <path>   the folder of the queue's LmdbBackupStore, as the user that the service runs as; needs
+                         lmdb installed
   --backup-gone          the backup was in the memory of processes that have ended: what it held is gone
   --generated-days <n>   how long Redis remembers deliveries; default 7, with bullmq 1
   --caller-hours <n>     how long it remembers ids that callers gave; default 24

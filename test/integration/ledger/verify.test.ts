@@ -244,3 +244,14 @@ it('waits for a Redis that hangs no longer than it is told to', async () => {
   await expect(looking).rejects.toThrow('Redis did not answer within 200 ms.');
   site.server.resume();
 });
+
+it('proves nothing by a ledger that says itself that lines are missing', async () => {
+  const site = await ledgerSite();
+  await site.enqueue(3);
+  await site.end();
+  const missing = { v: 1, at: Date.now(), queue: QUEUE, event: 'missing', writer: 'a', count: 5 };
+  await appendFile(site.path, `${JSON.stringify(missing)}\n`);
+  const { code, report } = await site.verify();
+  expect(report).toMatchObject({ counts: { delivered: 3 }, ledger: { missing: 5 }, isProven: false });
+  expect(code).toBe(2);
+});
