@@ -16,8 +16,8 @@ const reasons: Readonly<Record<UnknowableReason, string>> = {
     'Redis remembers them no longer (by default ids of yours for 24 hours, others for 7 days): verify sooner',
   evicted: 'Redis evicts keys, perhaps also what it remembered of these: use maxmemory-policy noeviction',
   'backup-not-seen':
-    'they went to a backup: give --backup-lmdb, or --backup-gone if it was in memory and is gone',
-  'parked-no-more': 'they were parked, and are in the backup no more: who removed them?',
+    'They went to a backup: give --backup-lmdb, or --backup-gone if it was in memory and is gone',
+  'parked-no-more': 'They were parked, and are in the backup no more: perhaps a person removed them',
 };
 
 const RED = '\u001b[31m';
@@ -29,7 +29,7 @@ const PLAIN = '\u001b[0m';
 export function printVerdict(report: VerifyReport, hasColours: boolean): string {
   const paint = (text: string, colour: string) => (hasColours ? `${colour}${text}${PLAIN}` : text);
   return [
-    `Queue ${JSON.stringify(report.queue)} (${report.transport}): ${number(report.jobs)} accepted jobs in the ledger`,
+    `Queue ${JSON.stringify(report.queue)} (${report.transport}), accepted jobs in the ledger: ${number(report.jobs)}`,
     '',
     ...table(report, paint),
     ...examples(report),
@@ -71,32 +71,23 @@ function examples({ counts, examples }: VerifyReport): string[] {
 }
 
 function notes({ unknowable, ledger, counts }: VerifyReport): string[] {
-  const lines: string[] = [];
-  for (const [reason, count] of Object.entries(unknowable)) {
-    if (count > 0) lines.push(`${number(count)} unknowable: ${reasons[reason as UnknowableReason]}.`);
-  }
   const { missing, torn, openWriters, redelivered, otherQueues } = ledger;
-  if (missing > 0) {
-    lines.push(`${number(missing)} lines could not be written to the ledger: their jobs are in no count.`);
-  }
-  if (torn > 0) lines.push(`${number(torn)} lines of the ledger are torn, or none of a ledger.`);
-  if (openWriters > 0) {
-    lines.push(
-      `${number(openWriters)} of the processes that wrote it are still at work, or were killed: what they accepted last may be missing from the ledger (not from the queue).`,
-    );
-  }
-  if (redelivered > 0) {
-    lines.push(
-      `Redis had lost data, and ${number(redelivered)} jobs were laid down again: a consumer may have run them twice.`,
-    );
-  }
-  const others = Object.keys(otherQueues).length;
-  if (others > 0) lines.push(`Jobs of ${number(others)} other queues in the ledger were not looked at.`);
-  if (counts.lost > 0) {
-    lines.push(
+  const others = Object.keys(otherQueues).map((name) => JSON.stringify(name));
+  const lines = [
+    ...(Object.keys(reasons) as UnknowableReason[]).map(
+      (reason) => unknowable[reason] > 0 && `Unknowable: ${number(unknowable[reason])}. ${reasons[reason]}.`,
+    ),
+    missing > 0 &&
+      `Lines that could not be written to the ledger: ${number(missing)}. Their jobs are in no count.`,
+    torn > 0 && `Lines of the ledger that are torn, or of something else: ${number(torn)}.`,
+    openWriters > 0 &&
+      `Writers of the ledger that are still at work, or were killed: ${number(openWriters)}. What they accepted last may be missing from it (not from the queue).`,
+    redelivered > 0 &&
+      `Laid down again after Redis had lost data: ${number(redelivered)}. A consumer may have run these twice.`,
+    others.length > 0 && `Other queues in the ledger, not looked at: ${others.join(', ')}.`,
+    counts.lost > 0 &&
       'If Redis was emptied or failed over, jobs that had run before it are among the lost: it forgot them, too.',
-    );
-  }
+  ].filter((line) => line !== false);
   return lines.length > 0 ? ['', ...lines] : [];
 }
 
@@ -109,11 +100,10 @@ function conclusion({ counts, isProven, ledger }: VerifyReport): [string, string
     return [`NOT WELL: ${wrong.filter((part) => part !== '').join(', ')}.`, RED];
   }
   if (isProven) return ['WELL: nothing lost, nothing doubled.', GREEN];
+  const { unknowable } = counts;
   const what =
-    counts.unknowable > 0
-      ? `of ${number(counts.unknowable)} jobs`
-      : `of ${number(ledger.missing)} missing lines`;
-  return [`NOT PROVEN: nothing found lost or doubled, but ${what} nobody can tell.`, YELLOW];
+    unknowable > 0 ? `unknowable: ${number(unknowable)}` : `missing lines: ${number(ledger.missing)}`;
+  return [`NOT PROVEN: nothing found lost or doubled, but ${what}.`, YELLOW];
 }
 
 function nextSteps({ counts }: VerifyReport): string[] {

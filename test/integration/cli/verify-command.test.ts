@@ -31,7 +31,7 @@ it('prints what a person needs at night: counts, the first ids, what to do, and 
     urlOf(site.server),
   ]);
   const lines = out.split('\n');
-  expect(lines[0]).toBe('Queue "orders" (streams): 60 accepted jobs in the ledger');
+  expect(lines[0]).toBe('Queue "orders" (streams), accepted jobs in the ledger: 60');
   expect(out).toMatch(/^ {2}delivered +1 {3}stand in the queue, or were consumed$/m);
   expect(out).toMatch(/^ {2}lost +59 {3}are nowhere$/m);
   expect(out).toMatch(/^ {2}doubled +0$/m);
