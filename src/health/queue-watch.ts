@@ -30,17 +30,19 @@ const states: ReadonlySet<unknown> = new Set([
 /** Looks at a queue, which may be anybody's, and remembers how its backup fills. */
 export class QueueWatch {
   readonly #queue: QueueStatus;
+  readonly #name: string;
   readonly #clock: Clock;
   readonly #rate = new FillRate();
 
   constructor(queue: QueueStatus, clock: Clock) {
     this.#queue = queue;
+    this.#name = queue.name;
     this.#clock = clock;
   }
 
   /** Resolves after `timeoutMs` at the latest; never rejects. */
   async look(timeoutMs: number): Promise<QueueSight> {
-    const queue = this.#queue.name;
+    const queue = this.#name;
     try {
       const { report, isAnswered } = await this.#ask(timeoutMs);
       const { reachable, writable } = report.redis;
