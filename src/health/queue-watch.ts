@@ -61,10 +61,9 @@ export class QueueWatch {
   }
 
   async #ask(timeoutMs: number): Promise<{ report: HealthReport; isAnswered: boolean }> {
-    // An async function, because a queue of somebody else's may also throw before it returns a promise.
-    const check = async () => this.#queue.check({ timeoutMs });
     try {
-      return { report: checked(await within(this.#clock, timeoutMs, check())), isAnswered: true };
+      const report = await within(this.#clock, timeoutMs, this.#queue.check({ timeoutMs }));
+      return { report: checked(report), isAnswered: true };
     } catch (error) {
       // A queue keeps its own time; one that does not still has its memory.
       const isLate = error instanceof RedisFailure && error.kind === 'timeout';
