@@ -39,7 +39,7 @@ export type { FailureKind } from './policy/outage.js';
 export { EnqueueManyError, isEnqueueManyError } from './queue/enqueue-many-error.js';
 export type { EnqueueOptions } from './queue/enqueue-options.js';
 export type { Enqueuer, JobInput, PayloadAndOptions, UntypedJobs } from './queue/enqueuer.js';
-export type { BreakerOptions, QueueOptions, RedisClient } from './queue/options.js';
+export type { BreakerOptions, QueueOptions } from './queue/options.js';
 export type { Receipt } from './queue/receipt.js';
 export { ResilientQueue } from './queue/resilient-queue.js';
 export type { LossWindowOptions } from './recognition/loss-window.js';
@@ -53,6 +53,7 @@ export {
 } from './recognition/recognise.js';
 export { type RecognitionScripts, recognitionScripts } from './recognition/recognition-script.js';
 export type { Script } from './recognition/script.js';
+export type { RedisClient } from './redis/redis-client.js';
 export type { Argument, ConnectionHints, RedisConnection } from './redis/redis-connection.js';
 export type { ReplayOptions, ReplayProgress, ReplayResult } from './replay/replayer.js';
 export type { ParkReason } from './replay/triage.js';

@@ -1,5 +1,5 @@
 import type { JobRecord } from '../job/job-record.js';
-import type { RedisClient } from '../queue/options.js';
+import type { RedisClient } from '../redis/redis-client.js';
 import type { Transport } from '../transport/transport.js';
 
 /** A job as those who run it see it. */

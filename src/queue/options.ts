@@ -1,21 +1,18 @@
 import type { BackupStore } from '../backup/backup-store.js';
-import { type Clock, systemClock } from '../clock/clock.js';
+import type { Clock } from '../clock/clock.js';
 import { PayloadSchemas } from '../job/payload-schemas.js';
 import type { SchemasOf, StandardSchema } from '../job/standard-schema.js';
+import { boolean, clockOption, describe, integer, method } from '../options/option-checks.js';
 import { type Backoff, type Breaker, consecutiveFailures } from '../policy/default-policy.js';
 import type { LossWindowOptions } from '../recognition/loss-window.js';
 import { recogniseClient } from '../redis/connect.js';
 import { type ClientFactory, FactoryConnection } from '../redis/factory-connection.js';
-import type { IoredisClient } from '../redis/ioredis.js';
-import type { NodeRedisClient } from '../redis/node-redis.js';
+import type { RedisClient } from '../redis/redis-client.js';
 import { isRedisConnection, type RedisConnection } from '../redis/redis-connection.js';
 import type { ReplayOptions } from '../replay/replayer.js';
 import { StreamsTransport } from '../transport/streams.js';
 import type { Transport } from '../transport/transport.js';
 import type { UntypedJobs } from './enqueuer.js';
-
-/** A client that the library knows: ioredis 5 and 6, node-redis 5 and 6, or your own {@link RedisConnection}. */
-export type RedisClient = IoredisClient | NodeRedisClient | RedisConnection;
 
 /** What opens the breaker, and when to look whether it may close. */
 export interface BreakerOptions {
@@ -265,7 +262,7 @@ export function resolveOptions(options: QueueOptions<Transport>): ResolvedOption
     transport,
     lossWindow: resolveLossWindow(options.lossWindow, transport),
     backup: resolveBackup(options.backup),
-    clock: resolveClock(options.clock),
+    clock: clockOption(options.clock),
     connection: resolveConnection(options.redis, transport),
   };
 }
@@ -410,12 +407,6 @@ function resolveLossWindow(
   };
 }
 
-function resolveClock(clock: unknown): Clock {
-  if (clock === undefined) return systemClock;
-  for (const name of ['now', 'monotonicMs', 'setTimeout', 'clearTimeout']) method('clock', clock, name);
-  return clock as Clock;
-}
-
 function resolveBreaker(
   breaker: BreakerOptions | Breaker | undefined,
 ): Pick<ResolvedOptions, 'breaker' | 'probeAfterMs' | 'probeMaxMs'> {
@@ -446,40 +437,4 @@ function section(name: string, value: unknown, fields: readonly string[]): Reado
     }
   }
   return value as Readonly<Record<string, unknown>>;
-}
-
-function integer(name: string, value: unknown, fallback: number, min: number, max: number): number {
-  if (value === undefined) return fallback;
-  const expected = `Option "${name}" must be a whole number from ${min} to ${max}`;
-  if (typeof value !== 'number') throw new TypeError(`${expected}, got ${describe(value)}.`);
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`${expected}, got ${value}.`);
-  }
-  return value;
-}
-
-function boolean(name: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'boolean') {
-    throw new TypeError(`Option "${name}" must be true or false, got ${describe(value)}.`);
-  }
-  return value;
-}
-
-function method(option: string, value: unknown, name: string): void {
-  const found =
-    typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-  if (typeof found !== 'function') {
-    throw new TypeError(`Option "${option}" must have a method ${name}(), got ${describe(value)}.`);
-  }
-}
-
-/** What was given, without what it holds: a client's options have a password in them. */
-function describe(value: unknown): string {
-  if (value === null) return 'null';
-  // A string may be a URL with a password in it; a plain word is none.
-  if (typeof value === 'string') return /^[\w-]{0,20}$/.test(value) ? JSON.stringify(value) : 'a string';
-  if (typeof value === 'object') return `an object (${value.constructor?.name ?? 'without prototype'})`;
-  if (typeof value === 'function') return 'a function';
-  return String(value);
 }

@@ -4,6 +4,7 @@ import type { Argument, ConnectionHints, RedisConnection } from './redis-connect
 export interface IoredisClient {
   readonly status: string;
   readonly options?: { readonly maxRetriesPerRequest?: number | null | undefined };
+  connect?(): Promise<unknown>;
   call(command: string, args: Argument[]): Promise<unknown>;
   on(event: string, listener: (value: unknown) => void): unknown;
   off(event: string, listener: (value: unknown) => void): unknown;
@@ -53,6 +54,11 @@ export class IoredisConnection implements RedisConnection {
       this.client.off('close', down);
       this.client.off('error', error);
     };
+  }
+
+  /** Has a lazy client connect now, rather than keep the first command in its offline queue until it has. */
+  wake(): void {
+    if (this.client.status === 'wait') this.client.connect?.().catch(() => {});
   }
 
   destroy(): void {

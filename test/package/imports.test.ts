@@ -7,6 +7,7 @@ type Format = 'import' | 'require';
 
 describe.each([
   { what: 'the root', subpath: '.', entry: 'index' },
+  { what: 'health', subpath: './health', entry: 'health' },
   { what: 'the transport for RQ', subpath: './transport/rq', entry: 'transport/rq' },
 ])('importing $what', ({ subpath, entry }) => {
   it.each<Format>(['import', 'require'])(

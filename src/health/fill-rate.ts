@@ -1,0 +1,34 @@
+interface Sample {
+  readonly at: number;
+  readonly pending: number;
+}
+
+const WINDOW_MS = 60_000;
+/** Less tells more of a burst than of a rate. */
+const MIN_SPAN_MS = 1000;
+
+/** How fast a backup fills, from how full it was each time somebody looked. */
+export class FillRate {
+  #samples: Sample[] = [];
+
+  /** `at`: ms of a clock that never jumps. */
+  saw(pending: number, at: number): void {
+    const last = this.#samples.at(-1);
+    // A backlog that shrinks does not fill: what was before says nothing of what comes.
+    if (last && pending < last.pending) this.#samples = [];
+    this.#samples.push({ at, pending });
+    // Probes that come more seldom than the window is long still have the one before to compare with.
+    while (this.#samples.length > 2 && at - (this.#samples[0] as Sample).at > WINDOW_MS)
+      this.#samples.shift();
+  }
+
+  /** Whole seconds until `jobsLeft` more are there; undefined while it does not fill. */
+  secondsUntilFull(jobsLeft: number): number | undefined {
+    const [first] = this.#samples;
+    const last = this.#samples.at(-1);
+    if (!first || !last || last.at - first.at < MIN_SPAN_MS || last.pending <= first.pending)
+      return undefined;
+    const perMs = (last.pending - first.pending) / (last.at - first.at);
+    return Math.floor(jobsLeft / perMs / 1000);
+  }
+}

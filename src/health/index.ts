@@ -1,0 +1,10 @@
+export { type CheckRedisOptions, checkRedis, type RedisCheck } from './check-redis.js';
+export { createHealth, type HandlerOptions, type Health, type RespondOptions } from './create-health.js';
+export type { FetchHandler } from './fetch-handler.js';
+export type { HealthFormat, HealthOptions } from './health-options.js';
+export type { HealthResponse } from './health-response.js';
+export type { BackupBudget, HealthProbe, HealthResult, ProbeStatus, QueueHealth } from './health-result.js';
+export type { LambdaEvent, LambdaHandler, LambdaResult } from './lambda-handler.js';
+export type { NestIndicator, NestIndicatorFunction } from './nest-indicator.js';
+export type { NodeHandler, NodeRequest, NodeResponse } from './node-handler.js';
+export { ProbeFailedError, type TerminusCheck } from './terminus-check.js';

@@ -1,0 +1,27 @@
+import type { HealthResponse } from './health-response.js';
+
+/** What AWS API Gateway, a function URL or a load balancer expect of a Lambda. */
+export interface LambdaResult {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The part of an event that is read: the method, in the payload's version 1 or 2. */
+export interface LambdaEvent {
+  readonly httpMethod?: string | undefined;
+  readonly requestContext?:
+    | { readonly http?: { readonly method?: string | undefined } | undefined }
+    | undefined;
+}
+
+/** Answers an event of AWS Lambda. Never rejects. */
+export type LambdaHandler = (event?: LambdaEvent) => Promise<LambdaResult>;
+
+export function makeLambdaHandler(respond: (method?: string) => Promise<HealthResponse>): LambdaHandler {
+  return async (event) => {
+    const method = event?.requestContext?.http?.method ?? event?.httpMethod;
+    const { status, headers, body } = await respond(typeof method === 'string' ? method : undefined);
+    return { statusCode: status, headers, body };
+  };
+}

@@ -1,0 +1,71 @@
+import { expect, it } from 'vitest';
+import { createHealth } from '../../../src/health/index.js';
+import { VirtualClock } from '../../simulation/virtual-clock.js';
+import { ScriptedQueue } from '../support/scripted-queue.js';
+
+const SECOND = 1000;
+
+/** A queue whose backup is looked at after each step. */
+function open(capacity: number) {
+  const clock = new VirtualClock();
+  const queue = new ScriptedQueue();
+  queue.capacity = capacity;
+  queue.status = 'degraded';
+  const health = createHealth(queue, { clock, cacheMs: 0 });
+  return async (afterMs: number, pending: number) => {
+    await clock.advance(afterMs);
+    queue.pending = pending;
+    const { queues } = await health.check('readiness');
+    return { jobsLeft: queues[0]?.backup?.jobsLeft, secondsUntilFull: queues[0]?.backup?.secondsUntilFull };
+  };
+}
+
+it('says how many jobs are left, and how long that lasts at the present rate', async () => {
+  const look = open(1000);
+  expect(await look(0, 0)).toEqual({ jobsLeft: 1000, secondsUntilFull: undefined });
+  expect(await look(10 * SECOND, 100)).toEqual({ jobsLeft: 900, secondsUntilFull: 90 });
+  expect(await look(10 * SECOND, 400)).toEqual({ jobsLeft: 600, secondsUntilFull: 30 });
+  expect(await look(10 * SECOND, 1000)).toEqual({ jobsLeft: 0, secondsUntilFull: 0 });
+});
+
+it('goes by the last minute', async () => {
+  const look = open(10_000);
+  await look(0, 0);
+  await look(60 * SECOND, 6000); // 100 a second
+  await look(60 * SECOND, 6060); // 1 a second
+  expect(await look(10 * SECOND, 6070)).toEqual({ jobsLeft: 3930, secondsUntilFull: 3930 });
+});
+
+it('compares with the look before when looks are rarer than that', async () => {
+  const look = open(1000);
+  await look(0, 0);
+  await look(600 * SECOND, 0);
+  expect(await look(600 * SECOND, 600)).toEqual({ jobsLeft: 400, secondsUntilFull: 400 });
+});
+
+it('says nothing of a backup that does not fill', async () => {
+  const look = open(1000);
+  await look(0, 500);
+  expect(await look(10 * SECOND, 500)).toEqual({ jobsLeft: 500, secondsUntilFull: undefined });
+});
+
+it('begins anew when the backlog shrinks', async () => {
+  const look = open(1000);
+  await look(0, 0);
+  expect(await look(10 * SECOND, 900)).toEqual({ jobsLeft: 100, secondsUntilFull: 1 });
+  expect(await look(10 * SECOND, 500)).toEqual({ jobsLeft: 500, secondsUntilFull: undefined });
+  expect(await look(10 * SECOND, 510)).toEqual({ jobsLeft: 490, secondsUntilFull: 490 });
+});
+
+it('makes no rate of what happened within a second', async () => {
+  const look = open(1000);
+  await look(0, 0);
+  expect(await look(SECOND - 1, 500)).toEqual({ jobsLeft: 500, secondsUntilFull: undefined });
+  expect(await look(1, 500)).toEqual({ jobsLeft: 500, secondsUntilFull: 1 });
+});
+
+it('leaves nothing of a backup that holds more than it may', async () => {
+  const look = open(10);
+  await look(0, 0);
+  expect(await look(10 * SECOND, 12)).toEqual({ jobsLeft: 0, secondsUntilFull: 0 });
+});
