@@ -1,7 +1,8 @@
 import type { BackupAdmin, BackupStore } from '../backup/backup-store.js';
 import { type Clock, systemClock } from '../clock/clock.js';
-import { checkQueueName, type RedisClient } from '../queue/options.js';
+import { checkQueueName } from '../queue/options.js';
 import { recogniseClient } from '../redis/connect.js';
+import type { RedisClient } from '../redis/redis-client.js';
 import { askWithin, hasEvicted, refuseReplica } from './asked-connection.js';
 import { lookIntoBackup } from './evidence/backup-jobs.js';
 import type { Inquiry } from './evidence/evidence.js';
