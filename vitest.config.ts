@@ -9,6 +9,7 @@ const alias: Record<string, string> = {
   '@morningai/resilient-queue/conformance': fileURLToPath(
     new URL('./src/conformance/index.ts', import.meta.url),
   ),
+  '@morningai/resilient-queue/doctor': fileURLToPath(new URL('./src/doctor/index.ts', import.meta.url)),
   '@morningai/resilient-queue/transport/rq': fileURLToPath(new URL('./src/transport/rq.ts', import.meta.url)),
   '@morningai/resilient-queue/transport/bullmq': fileURLToPath(
     new URL('./src/transport/bullmq.ts', import.meta.url),

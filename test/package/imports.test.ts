@@ -8,6 +8,7 @@ type Format = 'import' | 'require';
 describe.each([
   { what: 'the root', subpath: '.', entry: 'index' },
   { what: 'the transport for RQ', subpath: './transport/rq', entry: 'transport/rq' },
+  { what: 'the doctor', subpath: './doctor', entry: 'doctor' },
 ])('importing $what', ({ subpath, entry }) => {
   it.each<Format>(['import', 'require'])(
     'by %s loads only the package itself and its dependencies',

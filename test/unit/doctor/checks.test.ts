@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { allChecks } from '../../../src/doctor/checks/all-checks.js';
+import { stageCauses } from '../../../src/doctor/checks/stage-causes.js';
+import { checkGroups } from '../../../src/doctor/doctor-report.js';
+import { neededCommands } from '../../../src/doctor/minimal-acl.js';
+
+const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+
+describe('the checks', () => {
+  it('have ids of their own that begin with their group', () => {
+    const ids = allChecks.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(allChecks.filter(({ id, group }) => !id.startsWith(`${group}.`))).toEqual([]);
+  });
+
+  it('stand in the order of the groups, and every group has some', () => {
+    expect([...new Set(allChecks.map(({ group }) => group))]).toEqual(checkGroups);
+  });
+
+  it('say what they read, what is well, and who says so', () => {
+    const silent = allChecks.filter(
+      ({ reads, threshold, source, title }) => !(reads && threshold && source && title),
+    );
+    expect(silent).toEqual([]);
+  });
+
+  it('have titles that fit into their column', () => {
+    expect(allChecks.filter(({ title }) => title.length > 38).map(({ title }) => title)).toEqual([]);
+  });
+
+  it('ask for the rights that the README names', () => {
+    const [, rights = ''] = /the commands `(\+evalsha [^`]+)`/.exec(readme) ?? [];
+    expect(rights.split(' ')).toEqual(neededCommands.map((name) => `+${name}`));
+  });
+
+  it('know a remedy for every fault of a connection', () => {
+    expect(Object.values(stageCauses).filter(({ value, remedy }) => !value || !remedy.endsWith('.'))).toEqual(
+      [],
+    );
+  });
+});
