@@ -18,6 +18,11 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   readonly version: string;
 };
 
+// Whoever reads it may have seen enough: `… | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 void run(commands, version, process.argv.slice(2), io).then((code) => {
   // Not exit(): a pipe may not have taken all of the output yet.
   process.exitCode = code;

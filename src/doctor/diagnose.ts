@@ -1,6 +1,8 @@
 import { systemClock } from '../clock/clock.js';
 import type { QueueStatus } from '../health/queue-status.js';
 import { recogniseClient } from '../redis/connect.js';
+import type { IoredisClient } from '../redis/ioredis.js';
+import type { NodeRedisClient } from '../redis/node-redis.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import { allChecks } from './checks/all-checks.js';
 import { settingsOf } from './client-settings.js';
@@ -15,7 +17,7 @@ import { stageOfClient } from './stages/stage-of-client.js';
 import { type Address, type ConnectionConfig, parseTarget } from './target.js';
 
 /** What {@link diagnose} examines: where Redis is, or the client that you use. */
-export type DoctorTarget = string | ConnectionConfig | RedisConnection | object;
+export type DoctorTarget = string | ConnectionConfig | IoredisClient | NodeRedisClient | RedisConnection;
 
 /** How to examine. */
 export interface DiagnoseOptions {

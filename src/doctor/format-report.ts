@@ -48,10 +48,7 @@ export function formatReport(report: DoctorReport, options: { readonly hasColour
     ...(report.target ? [paint(report.target, '1'), ''] : []),
     ...groups,
     ...(unreached.length > 0
-      ? [
-          `  ${mark('skipped')} ${paint(`${unreached.length} checks could not be made: Redis does not answer`, '2')}`,
-          '',
-        ]
+      ? [`  ${mark('skipped')} ${paint(`${unreached.length} checks were not come to`, '2')}`, '']
       : []),
     ...(worst.length > 0 ? [paint('To do, the worst first', '1')] : []),
     ...worst.map(({ verdict, title, value }) => `  ${mark(verdict)} ${title}: ${value}`),

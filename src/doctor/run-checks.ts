@@ -9,6 +9,11 @@ export async function runChecks(checks: readonly Check[], patient: Patient): Pro
   return reports;
 }
 
+/** What a server says of itself may not move the cursor of whoever reads it. */
+function printable(value: string): string {
+  return value.replace(/\p{Cc}/gu, '?');
+}
+
 async function runCheck(check: Check, patient: Patient): Promise<CheckReport> {
   const { id, group, title, reads: read, threshold, source } = check;
   const head = { id, group, title, read, threshold, source };
@@ -16,7 +21,7 @@ async function runCheck(check: Check, patient: Patient): Promise<CheckReport> {
     if (patient.isSentinel && !check.isOfSentinels) throw notApplicable('A Sentinel holds no data');
     const { verdict, value, observed, remedy, cause } = await check.examine(patient);
     return {
-      ...{ ...head, verdict, value },
+      ...{ ...head, verdict, value: printable(value) },
       ...(observed !== undefined && { observed }),
       ...(remedy !== undefined && { remedy }),
       ...(cause !== undefined && { cause }),

@@ -24,9 +24,17 @@ export interface Address {
   readonly tls: ConnectionOptions | undefined;
 }
 
+const known: readonly string[] = ['host', 'port', 'username', 'password', 'db', 'tls'];
+
 /** Reads `redis://`, `rediss://`, or `host:port`. Throws `TypeError` without quoting the URL, which may have a password. */
 export function parseTarget(target: string | ConnectionConfig): Address {
-  return withDefaults(typeof target === 'string' ? readUrl(target) : target);
+  if (typeof target === 'string') return withDefaults(readUrl(target));
+  // Under another client's names (`socket`, `url`) it would be the Redis of this machine that is examined.
+  const unknown = Object.keys(target).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`A configuration has no ${unknown}, but ${known.join(', ')}.`);
+  }
+  return withDefaults(target);
 }
 
 function withDefaults({ host, port, username, password, db, tls }: ConnectionConfig): Address {

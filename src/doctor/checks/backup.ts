@@ -86,7 +86,7 @@ export const backupChecks: readonly Check[] = [
     ({ backup: { durability } }) =>
       durability === 'memory'
         ? warn(
-            'only Redis’s outages: memory',
+            "only Redis's outages: memory",
             'Use LmdbBackupStore, or another durable store: a restart during an outage loses what waits.',
           )
         : pass(durability),

@@ -18,7 +18,7 @@ const ofClient = (
     .map(({ reads }) => reads)
     .join(', or '),
   threshold,
-  source: 'README: measured, 36 faults × 11 configurations',
+  source: 'measured: 36 faults × 11 configurations of clients',
   examine({ client }) {
     if (!client) throw notApplicable('No client was given: its settings cannot be seen from a URL');
     const row = client.kind === 'other' ? undefined : judges[client.kind];
@@ -98,7 +98,7 @@ const errorListener: Check = {
   title: 'Errors of the client are listened to',
   reads: "client.listenerCount('error')",
   threshold: 'at least one',
-  source: 'README: measured; node-redis ends the process without one',
+  source: 'measured: node-redis ends the process without one',
   examine({ client }) {
     if (!client) throw notApplicable('No client was given: its settings cannot be seen from a URL');
     const { kind, errorListeners } = client;

@@ -13,7 +13,7 @@ const stageCheck = (stage: StageName, title: string, reads: string, threshold: s
   title,
   reads,
   threshold,
-  source: 'DESIGN: a connection has five stages',
+  source: 'README: When something is wrong',
   isOfSentinels: true,
   examine({ stages }) {
     const result = stages.find((one) => one.stage === stage);

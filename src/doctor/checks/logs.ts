@@ -76,7 +76,8 @@ const latencyEvents: Check = {
 
 const telling = [
   ...['OOM', 'MISCONF', 'NOREPLICAS', 'READONLY', 'LOADING', 'BUSY', 'MASTERDOWN', 'CLUSTERDOWN'],
-  ...['WRONGPASS', 'NOAUTH', 'NOPERM'],
+  // Not NOPERM: a user of few rights makes the doctor itself cause it.
+  ...['WRONGPASS', 'NOAUTH'],
 ];
 
 const errorReplies: Check = {
@@ -98,7 +99,7 @@ const errorReplies: Check = {
     const uptime = duration((await server.infoNumber('uptime_in_seconds')) * 1000);
     return warn(
       `${found.join(', ')} in ${uptime}`,
-      "Something was refused: if it goes on, look for the code in Redis's documentation and in your services' logs.",
+      "Something was refused: if it goes on, look for the code in your services' logs. CONFIG RESETSTAT counts anew.",
       found.length,
     );
   },

@@ -78,7 +78,7 @@ const clockSkew: Check = {
   title: "Clocks of Redis's machine and this one",
   reads: 'TIME',
   threshold: `at most ${SKEW_MS / 1000} s apart`,
-  source: 'DESIGN: expiry and runAt are instants',
+  source: 'README: expiresAt and runAt are instants',
   async examine({ server }) {
     const startedAt = Date.now();
     const [seconds, micros] = (await server.ask('TIME')) as readonly unknown[];

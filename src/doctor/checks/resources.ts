@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Check, fail, notApplicable, pass, warn } from '../check.js';
+import { type Check, fail, NotMade, notApplicable, pass, warn } from '../check.js';
 import { readInfo, type Server } from '../server.js';
 import { bytes, duration, percent } from './words.js';
 
@@ -16,7 +16,7 @@ const memory: Check = {
   group: 'resources',
   title: 'Memory in use',
   reads: 'INFO memory: used_memory / maxmemory',
-  threshold: 'at most 90 % of maxmemory, or of the machine’s memory where there is no maxmemory',
+  threshold: "at most 90 % of maxmemory, or of the machine's memory where there is no maxmemory",
   source: 'https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/memory-optimization/',
   async examine({ server }) {
     const used = await server.infoNumber('used_memory');
@@ -34,7 +34,9 @@ const memory: Check = {
 
 async function limitOf(server: Server): Promise<number> {
   const limit = await server.infoNumber('maxmemory');
-  return limit > 0 ? limit : server.infoNumber('total_system_memory');
+  const most = limit > 0 ? limit : await server.infoNumber('total_system_memory');
+  if (most > 0) return most;
+  throw new NotMade('refused', 'This server tells no limit of its memory');
 }
 
 const fragmentation: Check = {
@@ -89,7 +91,7 @@ const rejected: Check = {
     const uptime = duration((await server.infoNumber('uptime_in_seconds')) * 1000);
     return warn(
       `${count} in ${uptime}`,
-      'maxclients was reached: raise it, or find what opens so many connections.',
+      'maxclients was reached: raise it, or find what opens so many connections. CONFIG RESETSTAT counts anew.',
       count,
     );
   },

@@ -50,7 +50,7 @@ export const stageCauses: Readonly<
   'wrong-password': {
     value: 'Redis refuses this user and password',
     remedy:
-      'Compare user and password with the server’s (a password in a URL must be percent-encoded); look whether it was changed.',
+      "Compare user and password with the server's (a password in a URL must be percent-encoded); look whether it was changed.",
   },
   'password-missing': {
     value: 'Redis wants a password, and none was given',

@@ -14,7 +14,7 @@ export class LineSocket {
       this.#text += bytes.toString('latin1');
       this.#wake();
     });
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#end(error.code ?? error.message));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#end(error.code));
     socket.on('close', () => this.#end(undefined));
   }
 

@@ -27,7 +27,7 @@ async function ioredis(options: Omit<RedisOptions, 'replyMapping'> = {}) {
 }
 
 describe('the settings of ioredis', () => {
-  it('that the README recommends pass', async () => {
+  it('that docs/doctor.md recommends pass', async () => {
     const { port } = await startRedis();
     const { client, end } = ioredisStrict.make({ port });
     onTestFinished(end);
@@ -90,7 +90,7 @@ describe('the settings of node-redis', () => {
   it.each([
     { major: 6, make: createClient },
     { major: 5, make: createClient5 as unknown as typeof createClient },
-  ])('that the README recommends pass in $major', async ({ make }) => {
+  ])('that docs/doctor.md recommends pass in $major', async ({ make }) => {
     const { port } = await startRedis();
     const client = make({
       ...{ disableOfflineQueue: true, pingInterval: 500, commandOptions: { timeout: 1000 } },

@@ -183,8 +183,9 @@ it('refuses what is no Redis, without quoting it', async () => {
     'redis://me:secret@x:banana',
     'redis://me:secret@x/two',
     new Date(),
+    { socket: { host: 'secret' } },
   ]) {
-    const error: unknown = await diagnose(target).catch((reason: unknown) => reason);
+    const error: unknown = await diagnose(target as string).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Error);
     expect(String(error)).toMatch(/^(TypeError|RangeError)/);
     expect(String(error)).not.toContain('secret');

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { doctorTable } from '../../../scripts/doctor-table.js';
 import { allChecks } from '../../../src/doctor/checks/all-checks.js';
 import { stageCauses } from '../../../src/doctor/checks/stage-causes.js';
 import { checkGroups } from '../../../src/doctor/doctor-report.js';
 import { neededCommands } from '../../../src/doctor/minimal-acl.js';
 
+const docs = readFileSync(new URL('../../../docs/doctor.md', import.meta.url), 'utf8');
 const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
 
 describe('the checks', () => {
@@ -32,6 +34,18 @@ describe('the checks', () => {
   it('ask for the rights that the README names', () => {
     const [, rights = ''] = /the commands `(\+evalsha [^`]+)`/.exec(readme) ?? [];
     expect(rights.split(' ')).toEqual(neededCommands.map((name) => `+${name}`));
+  });
+
+  it.each(checkGroups)('stand in docs/doctor.md as they are: %s', (group) => {
+    expect(docs).toContain(doctorTable(group));
+  });
+
+  it('are as many as the README says, and their causes stand in docs/doctor.md', () => {
+    expect(readme).toContain(`[${allChecks.length} checks](docs/doctor.md)`);
+    const rows = Object.entries(stageCauses).map(
+      ([cause, row]) => `| \`${cause}\` | ${row.value} | ${row.remedy} |`,
+    );
+    expect(rows.filter((row) => !docs.includes(row))).toEqual([]);
   });
 
   it('know a remedy for every fault of a connection', () => {
