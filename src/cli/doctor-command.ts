@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
-import { diagnose } from '../doctor/diagnose.js';
+import { type DiagnoseOptions, diagnose } from '../doctor/diagnose.js';
 import type { DoctorReport } from '../doctor/doctor-report.js';
 import { formatReport } from '../doctor/format-report.js';
+import { doctorTransports } from '../doctor/needed-rights.js';
 import { NoClientError } from '../doctor/open-client.js';
 import { type ConnectionConfig, parseTarget } from '../doctor/target.js';
 import type { Command, CommandIo } from './command.js';
@@ -16,6 +17,7 @@ It writes one key that expires after a minute, and changes nothing else.
                      without one, the environment variable REDIS_URL
 
   --queue <name>     write the canary beside this queue's keys (for users with few rights)
+  --transport <name> whose rights are needed: streams (the default), rq or bullmq
   --tls              speak TLS, as rediss:// does
   --timeout <ms>     the most each stage of connecting and each command may take (5000)
   --json             print the report as JSON
@@ -45,10 +47,10 @@ export const doctorCommand: Command = {
       io.out(help);
       return 0;
     }
-    const { target, timeoutMs, queueName, showTarget, isJson, isStrict } = call;
+    const { target, isJson, isStrict, options } = call;
     let report: DoctorReport;
     try {
-      report = await diagnose(target, { timeoutMs, queueName, showTarget });
+      report = await diagnose(target, options);
     } catch (error) {
       if (!(error instanceof NoClientError)) throw error;
       io.err(`${error.message}\n`);
@@ -61,9 +63,7 @@ export const doctorCommand: Command = {
 
 interface Call {
   readonly target: ConnectionConfig;
-  readonly timeoutMs: number | undefined;
-  readonly queueName: string | undefined;
-  readonly showTarget: boolean;
+  readonly options: DiagnoseOptions;
   readonly isJson: boolean;
   readonly isStrict: boolean;
 }
@@ -76,6 +76,7 @@ function readCall(args: readonly string[], io: CommandIo): Call | string | undef
       allowPositionals: true,
       options: {
         queue: { type: 'string' },
+        transport: { type: 'string' },
         tls: { type: 'boolean' },
         timeout: { type: 'string' },
         json: { type: 'boolean' },
@@ -91,11 +92,13 @@ function readCall(args: readonly string[], io: CommandIo): Call | string | undef
     const timeoutMs = values.timeout === undefined ? undefined : Number(values.timeout);
     if (timeoutMs !== undefined && !(timeoutMs > 0))
       return '--timeout takes a number of milliseconds above 0.';
+    const transport = doctorTransports.find((name) => name === (values.transport ?? 'streams'));
+    if (!transport) return `--transport takes one of ${doctorTransports.join(', ')}.`;
     const address = parseTarget(url);
     return {
       target: values.tls && !address.tls ? { ...address, tls: true } : address,
-      ...{ timeoutMs, queueName: values.queue },
-      ...{ showTarget: values['show-target'] ?? false, isJson: values.json ?? false },
+      options: { timeoutMs, transport, queueName: values.queue, showTarget: values['show-target'] },
+      isJson: values.json ?? false,
       isStrict: values.strict ?? false,
     };
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { QueueStatus } from '../health/queue-status.js';
 import type { ClientSettings } from './client-settings.js';
 import type { CheckGroup, FailureCause } from './doctor-report.js';
+import type { DoctorTransport } from './needed-rights.js';
 import type { Server } from './server.js';
 import type { StageResult } from './stages/stage.js';
 
@@ -15,6 +16,8 @@ export interface Patient {
   readonly queue: QueueStatus | undefined;
   /** Whose keys the canary is written beside. */
   readonly queueName: string;
+  /** Whose rights are looked at. */
+  readonly transport: DoctorTransport;
   /** Whether Redis is a Sentinel. */
   readonly isSentinel: boolean;
 }

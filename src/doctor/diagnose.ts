@@ -7,7 +7,7 @@ import type { RedisConnection } from '../redis/redis-connection.js';
 import { allChecks } from './checks/all-checks.js';
 import { settingsOf } from './client-settings.js';
 import type { CheckReport, DoctorReport, StageReport } from './doctor-report.js';
-import { advisoryAcl, minimalAcl } from './minimal-acl.js';
+import { advisoryAcl, type DoctorTransport, doctorTransports, minimalAcl } from './needed-rights.js';
 import { loadClient } from './open-client.js';
 import { runChecks } from './run-checks.js';
 import { Server } from './server.js';
@@ -27,6 +27,8 @@ export interface DiagnoseOptions {
   readonly queue?: QueueStatus | undefined;
   /** Whose keys the canary is written beside, where there is no `queue`. @default 'doctor' */
   readonly queueName?: string | undefined;
+  /** How jobs are laid down, for the rights that takes. BullMQ's with its own prefix, `bull`. @default 'streams' */
+  readonly transport?: DoctorTransport | undefined;
   /** Puts host, port and database into the report; never the password. @default false */
   readonly showTarget?: boolean | undefined;
 }
@@ -49,6 +51,10 @@ interface Connected {
 export async function diagnose(target: DoctorTarget, options: DiagnoseOptions = {}): Promise<DoctorReport> {
   const timeoutMs = options.timeoutMs ?? 5000;
   if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a number above 0, not ${String(timeoutMs)}`);
+  const transport = options.transport ?? 'streams';
+  if (!doctorTransports.includes(transport)) {
+    throw new TypeError(`transport must be one of ${doctorTransports.join(', ')}`);
+  }
   const startedAt = Date.now();
   const clockAt = performance.now();
 
@@ -64,7 +70,7 @@ export async function diagnose(target: DoctorTarget, options: DiagnoseOptions = 
     const server = new Server(connection, systemClock, timeoutMs);
     const checks = await runChecks(allChecks, {
       ...{ stages, client, queue, queueName: queue?.name ?? options.queueName ?? 'doctor' },
-      ...{ server, isSentinel: await isSentinel(server) },
+      ...{ server, transport, isSentinel: await isSentinel(server) },
     });
     return {
       version: 1,
@@ -76,7 +82,7 @@ export async function diagnose(target: DoctorTarget, options: DiagnoseOptions = 
       stages: stages.map(reportOf),
       checks,
       coverage: coverageOf(checks),
-      minimalAcl,
+      minimalAcl: minimalAcl(transport),
       advisoryAcl,
     };
   } finally {

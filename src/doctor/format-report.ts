@@ -90,7 +90,7 @@ function summaryOf(
 function adviceOf({ minimalAcl, advisoryAcl }: DoctorReport): readonly string[] {
   return [
     'Rights of a user, ACL SETUSER <user> …',
-    `  the library needs:  ${minimalAcl}`,
+    `  the library needs:   ${minimalAcl}`,
     `  the doctor, besides: ${advisoryAcl}`,
   ];
 }

@@ -9,6 +9,7 @@ export type {
   Verdict,
 } from './doctor-report.js';
 export { formatReport } from './format-report.js';
+export type { DoctorTransport } from './needed-rights.js';
 export { NoClientError } from './open-client.js';
 export type { StageName } from './stages/stage.js';
 export type { ConnectionConfig } from './target.js';

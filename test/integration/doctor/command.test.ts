@@ -95,6 +95,7 @@ describe('resilient-queue doctor', () => {
       args: ['--timeout', 'soon', 'localhost'],
       says: '--timeout takes a number',
     },
+    { what: 'an unknown transport', args: ['--transport', 'post', 'localhost'], says: 'streams, rq, bullmq' },
     { what: 'another protocol', args: ['http://localhost'], says: 'must begin with redis://' },
   ])('answers 2 to $what', async ({ args, says }) => {
     const { code, out, err } = await call(['doctor', ...args]);
@@ -126,6 +127,6 @@ describe('resilient-queue doctor', () => {
     const { out } = await call(['doctor', `redis://app:secret@127.0.0.1:${server.port}`]);
     expect(out).toMatch(/This user may not use INFO/);
     expect(out).toMatch(/\d+ of \d+ checks could be made/);
-    expect(out).toContain('the library needs:  ~rsq:* +evalsha');
+    expect(out).toContain('the library needs:   ~rsq:* +evalsha');
   });
 });

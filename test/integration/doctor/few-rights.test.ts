@@ -1,12 +1,18 @@
 import { expect, it } from 'vitest';
-import { diagnose } from '../../../src/doctor/index.js';
+import { type DoctorTransport, diagnose } from '../../../src/doctor/index.js';
 import { checkOf, startRedis } from '../../support/doctor.js';
 
 /** A report by a user who has these rights. */
 async function examineAs(...rules: readonly string[]) {
+  return examineFor('streams', ...rules);
+}
+
+async function examineFor(transport: DoctorTransport, ...rules: readonly string[]) {
   const server = await startRedis({ args: ['--maxmemory-policy', 'allkeys-lru'] });
   await server.command('ACL', 'SETUSER', 'app', 'on', '>secret', ...rules);
-  return diagnose(`redis://app:secret@127.0.0.1:${server.port}`);
+  const report = await diagnose(`redis://app:secret@127.0.0.1:${server.port}`, { transport });
+  expect(await server.command('DBSIZE')).toBeLessThanOrEqual(1);
+  return report;
 }
 
 it('does without INFO, reads what it can from elsewhere, and skips the rest with the reason', async () => {
@@ -76,6 +82,23 @@ it.each(['xadd', 'bitfield', 'zrem', 'evalsha', 'time'])(
       verdict: 'fail',
       value: `denied: ${command}`,
     });
+  },
+);
+
+it.each(['rq', 'bullmq'] as const)(
+  'asks for the rights of the transport for %s, and no others',
+  async (transport) => {
+    const { minimalAcl } = await examineFor(transport, '+ping');
+    const rules = minimalAcl.split(' ');
+    expect(minimalAcl).not.toContain('xadd');
+    const well = await examineFor(transport, '-@all', ...rules);
+    expect(checkOf(well, 'connection.rights').verdict).toBe('pass');
+    for (const rule of rules.filter((one) => one.startsWith('+') && !/\+(eval|evalsha|set|get)$/.test(one))) {
+      const report = await examineFor(transport, '-@all', ...rules, rule.replace('+', '-'));
+      expect(checkOf(report, 'connection.rights').value).toBe(`denied: ${rule.slice(1)}`);
+    }
+    const elsewhere = await examineFor(transport, '-@all', ...rules, 'resetkeys', '~rsq:*');
+    expect(checkOf(elsewhere, 'connection.rights').verdict).toBe('fail');
   },
 );
 

@@ -4,7 +4,7 @@ import { doctorTable } from '../../../scripts/doctor-table.js';
 import { allChecks } from '../../../src/doctor/checks/all-checks.js';
 import { stageCauses } from '../../../src/doctor/checks/stage-causes.js';
 import { checkGroups } from '../../../src/doctor/doctor-report.js';
-import { neededCommands } from '../../../src/doctor/minimal-acl.js';
+import { type DoctorTransport, neededRights } from '../../../src/doctor/needed-rights.js';
 
 const docs = readFileSync(new URL('../../../docs/doctor.md', import.meta.url), 'utf8');
 const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
@@ -32,8 +32,15 @@ describe('the checks', () => {
   });
 
   it('ask for the rights that the README names', () => {
-    const [, rights = ''] = /the commands `(\+evalsha [^`]+)`/.exec(readme) ?? [];
-    expect(rights.split(' ')).toEqual(neededCommands.map((name) => `+${name}`));
+    const line = readme.split('\n').find((text) => text.startsWith("The client's Redis user needs")) ?? '';
+    const [own, ofRq, ofBullMq, canary] = [...line.matchAll(/`(\+[^`]+ [^`]+)`/g)].map(([, rights = '']) =>
+      rights.split(' '),
+    ) as [string[], string[], string[], string[]];
+    const needed = (transport: DoctorTransport) =>
+      new Set(neededRights[transport].commands.map((name) => `+${name}`));
+    expect(needed('streams')).toEqual(new Set(own));
+    expect(needed('rq')).toEqual(new Set([...own.filter((name) => name !== '+xadd'), ...ofRq]));
+    expect(needed('bullmq')).toEqual(new Set([...ofBullMq, ...canary]));
   });
 
   it.each(checkGroups)('stand in docs/doctor.md as they are: %s', (group) => {
