@@ -36,7 +36,7 @@ async function loadIfInstalled<T>(load: () => Promise<T>): Promise<T | undefined
 // Neither client sends what nobody asked for (CLIENT SETINFO, INFO), which a user of few rights may not, and neither
 // connects a second time. RESP 2, so that replies have one shape on every server.
 
-function openIoredis(Redis: typeof import('ioredis').Redis): OpenClient {
+export function openIoredis(Redis: typeof import('ioredis').Redis): OpenClient {
   return async ({ host, port, username, password, db, tls }, timeoutMs) => {
     const client = new Redis({
       ...{ host, port, db, connectTimeout: timeoutMs, lazyConnect: true },
@@ -51,7 +51,7 @@ function openIoredis(Redis: typeof import('ioredis').Redis): OpenClient {
   };
 }
 
-function openNodeRedis(createClient: typeof import('redis').createClient): OpenClient {
+export function openNodeRedis(createClient: typeof import('redis').createClient): OpenClient {
   return async ({ host, port, username, password, db, tls }, timeoutMs) => {
     const socket = { host, port, connectTimeout: timeoutMs, reconnectStrategy: false as const };
     const client = createClient({
