@@ -16,6 +16,13 @@ export function checkOf(report: DoctorReport, id: string): CheckReport {
   return check;
 }
 
+/** Those that warn or fail, but for what a busy machine does to its own network. */
+export function unwell(report: DoctorReport): readonly CheckReport[] {
+  return report.checks.filter(
+    ({ verdict, group }) => (verdict === 'fail' || verdict === 'warn') && group !== 'network',
+  );
+}
+
 /** The ids of those that failed. */
 export function failed(report: DoctorReport): readonly string[] {
   return report.checks.filter(({ verdict }) => verdict === 'fail').map(({ id }) => id);

@@ -118,7 +118,7 @@ const lastError: Check = {
     const ago = last && Date.now() - last.at;
     if (!last || ago === undefined || ago > RECENT_MS) return pass('none');
     const value = `${last.kind}, ${duration(ago)} ago`;
-    const remedy = 'The table of outages in the runbook says what each kind means.';
+    const remedy = 'If it goes on, see what fails above: the kind is what Redis or its client answered.';
     return queue.health().redis.writable ? warn(value, remedy) : fail(value, remedy);
   },
 };

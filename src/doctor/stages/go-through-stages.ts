@@ -62,7 +62,7 @@ async function connectBy(address: Address, timeoutMs: number, run: Run, sockets:
       }
       if (tls || !(await speaksTls(open, host, timeoutMs))) throw error;
       run.at('tls', stage);
-      throw new StageFailure('plain-to-tls-port');
+      throw new StageFailure('plain-to-tls-port', undefined, error.at);
     }
   };
 
@@ -197,9 +197,9 @@ class Run {
     this.#end('fail', failure);
   }
 
-  #end(outcome: 'warn' | 'fail', { failureCause: cause, detail }: StageFailure): void {
+  #end(outcome: 'warn' | 'fail', { failureCause: cause, detail, at }: StageFailure): void {
     const stage = this.#stage;
-    this.#results.set(stage, { stage, outcome, ms: this.#elapsed(), cause, detail });
+    this.#results.set(stage, { stage, outcome, ms: this.#elapsed(at), cause, detail });
   }
 
   results(): readonly StageResult[] {
@@ -208,7 +208,7 @@ class Run {
     );
   }
 
-  #elapsed(): number {
-    return Math.round((performance.now() - this.#startedAt) * 10) / 10;
+  #elapsed(until = performance.now()): number {
+    return Math.round((until - this.#startedAt) * 10) / 10;
   }
 }

@@ -24,10 +24,13 @@ export class StageFailure extends Error {
   override readonly name = 'StageFailure';
   readonly failureCause: FailureCause;
   readonly detail: string | undefined;
+  /** When it failed, by `performance.now()`: finding out why takes longer. */
+  readonly at: number;
 
-  constructor(failureCause: FailureCause, detail?: string) {
+  constructor(failureCause: FailureCause, detail?: string, at = performance.now()) {
     super(failureCause);
     this.failureCause = failureCause;
     this.detail = detail;
+    this.at = at;
   }
 }

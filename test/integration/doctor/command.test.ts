@@ -50,7 +50,7 @@ describe('resilient-queue, in a shell', () => {
     const url = `redis://127.0.0.1:${server.port}`;
     const lenient = await shell('doctor', url);
     expect(lenient).toMatchObject({ code: 0, err: '' });
-    expect(lenient.out).toMatch(/It works, with warnings: 0 failed, 3 warned, \d+ passed/);
+    expect(lenient.out).toMatch(/It works, with warnings: 0 failed, [34] warned, \d+ passed/);
     expect((await shell('doctor', '--strict', url)).code).toBe(1);
   });
 

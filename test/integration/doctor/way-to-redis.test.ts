@@ -67,6 +67,8 @@ describe('the doctor names', () => {
       verdict: 'fail',
       cause: 'no-answer',
     });
+    const { observed } = checkOf(report, 'connection.first-command');
+    expect(observed).toBeGreaterThanOrEqual(490);
   });
 
   it('something between that swallows what is said', async () => {
