@@ -1,14 +1,16 @@
 import { defineConfig } from 'tsup';
 
-// One entry a public subpath: test/package holds this list, `exports` and the folders together.
+// One entry a public subpath, and one a command: test/package holds this list, `exports`, `bin` and the folders together.
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
     'backup/lmdb': 'src/backup/lmdb.ts',
     bullmq: 'src/bullmq/index.ts',
+    'cli/main': 'src/cli/main.ts',
     conformance: 'src/conformance/index.ts',
     ledger: 'src/ledger/index.ts',
     health: 'src/health/index.ts',
+    doctor: 'src/doctor/index.ts',
     'transport/rq': 'src/transport/rq.ts',
     'transport/bullmq': 'src/transport/bullmq.ts',
   },

@@ -11,6 +11,7 @@ const alias: Record<string, string> = {
   ),
   '@morningai/resilient-queue/ledger': fileURLToPath(new URL('./src/ledger/index.ts', import.meta.url)),
   '@morningai/resilient-queue/health': fileURLToPath(new URL('./src/health/index.ts', import.meta.url)),
+  '@morningai/resilient-queue/doctor': fileURLToPath(new URL('./src/doctor/index.ts', import.meta.url)),
   '@morningai/resilient-queue/transport/rq': fileURLToPath(new URL('./src/transport/rq.ts', import.meta.url)),
   '@morningai/resilient-queue/transport/bullmq': fileURLToPath(
     new URL('./src/transport/bullmq.ts', import.meta.url),

@@ -1,8 +1,6 @@
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { scrub } from '../errors/scrub.js';
 import { recogniseClient } from '../redis/connect.js';
+import { loadPackage } from '../redis/load-package.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 
 const CONNECT_MS = 10_000;
@@ -30,7 +28,7 @@ export async function openClient(
 type ClientPackage = 'ioredis' | 'redis';
 
 async function openIoredis(url: string): Promise<OpenedClient | undefined> {
-  const ioredis = await load<IoredisModule>('ioredis');
+  const ioredis = await loadPackage<IoredisModule>('ioredis');
   if (!ioredis) return undefined;
   const Redis = ioredis.Redis ?? ioredis.default;
   const client = new Redis(url, {
@@ -44,7 +42,7 @@ async function openIoredis(url: string): Promise<OpenedClient | undefined> {
 }
 
 async function openNodeRedis(url: string): Promise<OpenedClient | undefined> {
-  const nodeRedis = await load<NodeRedisModule>('redis');
+  const nodeRedis = await loadPackage<NodeRedisModule>('redis');
   if (!nodeRedis) return undefined;
   const socket = { connectTimeout: CONNECT_MS, reconnectStrategy: false } as const;
   const client = nodeRedis.createClient({ url, socket });
@@ -82,18 +80,4 @@ async function open(client: Connectable, end: () => unknown): Promise<OpenedClie
     const text = cause instanceof Error && cause.message !== '' ? cause.message : 'no connection';
     throw new Error(`Redis cannot be reached: ${scrub(text)}`);
   }
-}
-
-/** The package as it is installed beside the library, else beside the project that the command runs in; undefined: nowhere. */
-async function load<Module>(name: string): Promise<Module | undefined> {
-  const inProject = createRequire(join(process.cwd(), 'package.json'));
-  for (const find of [() => name, () => pathToFileURL(inProject.resolve(name)).href]) {
-    try {
-      return (await import(find())) as Module;
-    } catch (error) {
-      const code = (error as { readonly code?: unknown } | null)?.code;
-      if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') throw error;
-    }
-  }
-  return undefined;
 }

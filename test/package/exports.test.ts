@@ -2,14 +2,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import tsupConfig from '../../tsup.config.js';
-import { dist, manifest, root, subpaths } from './support.js';
+import { dist, manifest, programs, root, subpaths } from './support.js';
 
 const entryName = (subpath: string) => (subpath === '.' ? 'index' : subpath.slice('./'.length));
 
 describe('package.json exports', () => {
-  it('are exactly the entries that tsup builds', () => {
+  it('are, with the programs of bin, exactly the entries that tsup builds', () => {
     const entries = (tsupConfig as { entry: Record<string, string> }).entry;
-    expect(Object.keys(entries).sort()).toEqual(subpaths.map(({ subpath }) => entryName(subpath)).sort());
+    const names = [...subpaths.map(({ subpath }) => entryName(subpath)), ...programs];
+    expect(Object.keys(entries).sort()).toEqual(names.sort());
   });
 
   describe.each(subpaths)('$subpath', ({ subpath, conditions }) => {

@@ -9,6 +9,7 @@ describe.each([
   { what: 'the root', subpath: '.', entry: 'index' },
   { what: 'health', subpath: './health', entry: 'health' },
   { what: 'the transport for RQ', subpath: './transport/rq', entry: 'transport/rq' },
+  { what: 'the doctor', subpath: './doctor', entry: 'doctor' },
 ])('importing $what', ({ subpath, entry }) => {
   it.each<Format>(['import', 'require'])(
     'by %s loads only the package itself and its dependencies',

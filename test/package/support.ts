@@ -23,6 +23,7 @@ export interface Manifest {
   readonly main: string;
   readonly module: string;
   readonly types: string;
+  readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | Record<string, Record<string, string>>>>;
   readonly dependencies: Readonly<Record<string, string>>;
 }
@@ -35,6 +36,11 @@ export const allowedPackages: readonly string[] = ['cockatiel', 'eventemitter3']
 /** Every public subpath (`.`, `./backup/lmdb`) with its conditions, `./package.json` left out. */
 export const subpaths = Object.entries(manifest.exports).flatMap(([subpath, conditions]) =>
   typeof conditions === 'string' ? [] : [{ subpath, conditions }],
+);
+
+/** What tsup builds for `bin`: `cli/main`. */
+export const programs = Object.values(manifest.bin).map((file) =>
+  file.slice('./dist/'.length, -'.js'.length),
 );
 
 /** `@morningai/resilient-queue` for `.`, `@morningai/resilient-queue/backup/lmdb` for `./backup/lmdb`. */

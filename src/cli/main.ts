@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import type { Command, CommandIo } from './command.js';
+import { doctorCommand } from './doctor-command.js';
+import { run } from './run.js';
+import { verifyCommand } from './verify-command.js';
+
+const commands: readonly Command[] = [doctorCommand, verifyCommand];
+
+const io: CommandIo = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  env: process.env,
+  hasColours: process.stdout.hasColors?.() ?? false,
+};
+
+// Two folders up from src/cli and from dist/cli alike.
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  readonly version: string;
+};
+
+// Whoever reads it may have seen enough: `… | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+void run(commands, version, process.argv.slice(2), io).then((code) => {
+  // Not exit(): a pipe may not have taken all of the output yet.
+  process.exitCode = code;
+});

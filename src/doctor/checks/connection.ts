@@ -1,0 +1,76 @@
+import { writeCanary } from '../../policy/canary.js';
+import { RedisFailure } from '../../policy/outage.js';
+import { queueKeys } from '../../recognition/queue-keys.js';
+import { type Check, fail, notApplicable, pass, warn } from '../check.js';
+import { minimalAcl } from '../needed-rights.js';
+import type { StageName } from '../stages/stage.js';
+import { rights } from './rights.js';
+import { stageCauses } from './stage-causes.js';
+
+const stageCheck = (stage: StageName, title: string, reads: string, threshold: string): Check => ({
+  id: `connection.${stage}`,
+  group: 'connection',
+  title,
+  reads,
+  threshold,
+  source: 'README: When something is wrong',
+  isOfSentinels: true,
+  examine({ stages }) {
+    const result = stages.find((one) => one.stage === stage);
+    if (!result) throw notApplicable("The client's own connection is used");
+    if (result.outcome === 'skipped') throw notApplicable(result.why);
+    if (result.outcome === 'pass') return pass(`${result.ms} ms`, result.ms);
+    const { value, remedy } = stageCauses[result.cause];
+    const detail = result.detail ? ` (${result.detail})` : '';
+    const say = result.outcome === 'warn' ? warn : fail;
+    return { ...say(`${value}${detail}, after ${result.ms} ms`, remedy, result.ms), cause: result.cause };
+  },
+});
+
+const canaryRemedies: Readonly<Partial<Record<RedisFailure['kind'], string>>> = {
+  readonly: 'This is a replica: point clients at the primary (by Sentinel, or the address of the primary).',
+  oom: 'Memory is full: let consumers catch up, delete what is not needed, or raise maxmemory.',
+  misconf:
+    'Redis could not write its snapshot or its file, and so refuses writes: look at its log and its disk.',
+  noreplicas: 'Too few replicas are connected (min-replicas-to-write): bring one back.',
+  clusterdown: 'The cluster does not serve this slot: see CLUSTER INFO, and bring the failed node back.',
+  masterdown: 'This replica has lost its primary: point clients at the primary.',
+  busy: 'A script has been running for too long: SCRIPT KILL ends it if it has not written.',
+  loading: 'Wait until Redis has loaded its data.',
+  redirect: 'This is a node of a cluster, and the canary belongs to another node.',
+};
+
+const canary: Check = {
+  id: 'connection.write',
+  group: 'connection',
+  title: 'Takes a write',
+  reads: 'EVALSHA/EVAL of a SET that expires after 60 s',
+  threshold: 'the canary is written',
+  source: 'README: PING is answered while writes are refused',
+  async examine({ server, queueName, transport }) {
+    const startedAt = performance.now();
+    try {
+      await server.use((connection) => writeCanary(connection, queueKeys(queueName), []));
+    } catch (error) {
+      if (!(error instanceof RedisFailure)) throw error;
+      if (error.kind === 'redirect') throw notApplicable('The canary belongs to another node of the cluster');
+      if (error.kind === 'noperm') {
+        return fail('refused: noperm', `As an administrator: ACL SETUSER <user> ${minimalAcl(transport)}`);
+      }
+      const remedy = canaryRemedies[error.kind] ?? 'Jobs wait in the backup until Redis takes writes again.';
+      return fail(`refused: ${error.kind}`, remedy);
+    }
+    const ms = Math.round((performance.now() - startedAt) * 10) / 10;
+    return pass(`written in ${ms} ms`, ms);
+  },
+};
+
+export const connectionChecks: readonly Check[] = [
+  stageCheck('dns', 'Name resolves', 'node:dns lookup', 'an address is found'),
+  stageCheck('tcp', 'Port accepts', 'node:net connect', 'the connection is accepted'),
+  stageCheck('tls', 'TLS is agreed on', 'node:tls handshake', 'the certificate is trusted'),
+  stageCheck('auth', 'Password is taken', 'AUTH', 'OK'),
+  stageCheck('first-command', 'Answers a command', 'PING, SELECT', 'any answer of Redis'),
+  canary,
+  rights,
+];

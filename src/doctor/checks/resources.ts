@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Check, fail, NotMade, notApplicable, pass, warn } from '../check.js';
+import { readInfo, type Server } from '../server.js';
+import { bytes, duration, percent } from './words.js';
+
+const FULL = 0.9;
+const MIB = 1024 * 1024;
+/** Of a Redis with nothing in it the fragmentation means nothing (MEMORY DOCTOR says the same below 5 MB). */
+const EMPTY_BYTES = 5 * MIB;
+const CPU_SAMPLE_MS = 300;
+/** What an attempt of the library waits for Redis, unless told otherwise. */
+const ATTEMPT_MS = 400;
+
+const memory: Check = {
+  id: 'resources.memory',
+  group: 'resources',
+  title: 'Memory in use',
+  reads: 'INFO memory: used_memory / maxmemory',
+  threshold: "at most 90 % of maxmemory, or of the machine's memory where there is no maxmemory",
+  source: 'https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/memory-optimization/',
+  async examine({ server }) {
+    const used = await server.infoNumber('used_memory');
+    const limit = await limitOf(server);
+    const share = used / limit;
+    const value = `${percent(share)} (${bytes(used)} of ${bytes(limit)})`;
+    if (share <= FULL) return pass(value, share);
+    return fail(
+      value,
+      'Let consumers catch up, trim what is not needed, or raise maxmemory: at 100 % every write is refused.',
+      share,
+    );
+  },
+};
+
+async function limitOf(server: Server): Promise<number> {
+  const limit = await server.infoNumber('maxmemory');
+  const most = limit > 0 ? limit : await server.infoNumber('total_system_memory');
+  if (most > 0) return most;
+  throw new NotMade('refused', 'This server tells no limit of its memory');
+}
+
+const fragmentation: Check = {
+  id: 'resources.fragmentation',
+  group: 'resources',
+  title: 'Fragmentation',
+  reads: 'INFO memory: mem_fragmentation_ratio, mem_fragmentation_bytes',
+  threshold: 'at most 1.4, where more than 10 MB are lost',
+  source: 'MEMORY DOCTOR (https://redis.io/docs/latest/commands/memory-doctor/)',
+  async examine({ server }) {
+    const peak = await server.infoNumber('used_memory_peak');
+    if (peak < EMPTY_BYTES) throw notApplicable('There is next to nothing in memory');
+    const ratio = await server.infoNumber('mem_fragmentation_ratio');
+    const lost = await server.infoNumber('mem_fragmentation_bytes');
+    const value = `${ratio} (${bytes(Math.max(0, lost))} lost)`;
+    if (ratio <= 1.4 || lost <= 10 * MIB) return pass(value, ratio);
+    return warn(value, 'Set activedefrag yes, or restart Redis in a quiet hour.', ratio);
+  },
+};
+
+const clients: Check = {
+  id: 'resources.clients',
+  group: 'resources',
+  title: 'Clients connected',
+  reads: 'INFO clients: connected_clients / maxclients',
+  threshold: 'at most 90 % of maxclients',
+  source: 'https://redis.io/docs/latest/develop/reference/clients/#maximum-concurrent-connected-clients',
+  async examine({ server }) {
+    const connected = await server.infoNumber('connected_clients');
+    const limit = Number(await server.infoOrConfig('maxclients', 'maxclients'));
+    const share = connected / limit;
+    const value = `${connected} of ${limit}`;
+    if (share <= FULL) return pass(value, share);
+    return fail(
+      value,
+      'Find who holds the connections (CLIENT LIST), end leaked ones, or raise maxclients and the limit of open files.',
+      share,
+    );
+  },
+};
+
+const rejected: Check = {
+  id: 'resources.rejected-connections',
+  group: 'resources',
+  title: 'Connections turned away',
+  reads: 'INFO stats: rejected_connections',
+  threshold: 'none since Redis started',
+  source: 'https://redis.io/docs/latest/commands/info/',
+  async examine({ server }) {
+    const count = await server.infoNumber('rejected_connections');
+    if (count === 0) return pass('none', 0);
+    const uptime = duration((await server.infoNumber('uptime_in_seconds')) * 1000);
+    return warn(
+      `${count} in ${uptime}`,
+      'maxclients was reached: raise it, or find what opens so many connections. CONFIG RESETSTAT counts anew.',
+      count,
+    );
+  },
+};
+
+const evicted: Check = {
+  id: 'resources.evicted-keys',
+  group: 'resources',
+  title: 'Keys evicted',
+  reads: 'INFO stats: evicted_keys',
+  threshold: 'none since Redis started',
+  source: 'README: a Redis that evicts can evict the queue itself',
+  async examine({ server }) {
+    const count = await server.infoNumber('evicted_keys');
+    if (count === 0) return pass('none', 0);
+    const uptime = duration((await server.infoNumber('uptime_in_seconds')) * 1000);
+    return warn(
+      `${count} in ${uptime}`,
+      'Redis has thrown data away to make room, jobs perhaps among it: set maxmemory-policy noeviction, and prove what is left (resilient-queue verify).',
+      count,
+    );
+  },
+};
+
+const cpu: Check = {
+  id: 'resources.cpu',
+  group: 'resources',
+  title: 'CPU of the main thread',
+  reads: `INFO cpu, twice within ${CPU_SAMPLE_MS} ms`,
+  threshold: 'at most 90 % of one core: Redis runs commands in one thread',
+  source: 'https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/latency/',
+  async examine({ server }) {
+    await server.ask('INFO'); // where INFO is refused, that is the reason to name
+    const startedAt = performance.now();
+    const before = await cpuSeconds(server);
+    await sleep(CPU_SAMPLE_MS);
+    const after = await cpuSeconds(server);
+    const share = ((after - before) * 1000) / (performance.now() - startedAt);
+    if (share <= FULL) return pass(percent(share), share);
+    return warn(percent(share), 'Look at the slow commands, then spread the load over several Redis.', share);
+  },
+};
+
+async function cpuSeconds(server: Server): Promise<number> {
+  const fields = readInfo(await server.send('INFO', 'cpu'));
+  const of = (name: string) => fields.get(`used_cpu_${name}_main_thread`) ?? fields.get(`used_cpu_${name}`);
+  return Number(of('sys')) + Number(of('user'));
+}
+
+const fork: Check = {
+  id: 'resources.fork',
+  group: 'resources',
+  title: 'Last fork stood still for',
+  reads: 'INFO stats: latest_fork_usec',
+  threshold: `at most ${ATTEMPT_MS} ms, which an attempt waits (attemptTimeoutMs)`,
+  source:
+    'https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/latency/#latency-generated-by-fork',
+  async examine({ server }) {
+    const ms = (await server.infoNumber('latest_fork_usec')) / 1000;
+    if (ms <= ATTEMPT_MS) return pass(ms === 0 ? 'no fork yet' : `${ms} ms`, ms);
+    return warn(
+      `${ms} ms`,
+      'Turn transparent huge pages off, give Redis a smaller data set, or save on a replica.',
+      ms,
+    );
+  },
+};
+
+export const resourceChecks: readonly Check[] = [
+  memory,
+  fragmentation,
+  clients,
+  rejected,
+  evicted,
+  cpu,
+  fork,
+];

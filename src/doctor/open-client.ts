@@ -1,0 +1,70 @@
+import { recogniseClient } from '../redis/connect.js';
+import { loadPackage } from '../redis/load-package.js';
+import type { RedisConnection } from '../redis/redis-connection.js';
+import type { Address } from './target.js';
+
+/** No Redis client is installed that could be loaded. */
+export class NoClientError extends Error {
+  override readonly name = 'NoClientError';
+
+  constructor() {
+    super('The doctor needs a Redis client to connect with: npm install ioredis (or: npm install redis)');
+  }
+}
+
+/** Makes a connection of our own to `address`; the caller destroys it. Rejects when it cannot connect. */
+export type OpenClient = (address: Address, timeoutMs: number) => Promise<RedisConnection>;
+
+/** Loads ioredis, or else node-redis. Rejects with {@link NoClientError} when neither is installed. */
+export async function loadClient(): Promise<OpenClient> {
+  const ioredis = await loadPackage<typeof import('ioredis')>('ioredis');
+  if (ioredis) return openIoredis(ioredis.Redis);
+  const redis = await loadPackage<typeof import('redis')>('redis');
+  if (redis) return openNodeRedis(redis.createClient);
+  throw new NoClientError();
+}
+
+// Neither client sends what nobody asked for (CLIENT SETINFO, INFO), which a user of few rights may not, and neither
+// connects a second time. RESP 2, so that replies have one shape on every server.
+
+export function openIoredis(Redis: typeof import('ioredis').Redis): OpenClient {
+  return async ({ host, port, username, password, db, tls }, timeoutMs) => {
+    const client = new Redis({
+      ...{ host, port, db, connectTimeout: timeoutMs, lazyConnect: true },
+      ...{ enableReadyCheck: false, disableClientInfo: true, protocol: 2 as const },
+      ...{ retryStrategy: null, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false },
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+      ...(tls && { tls }),
+    });
+    client.on('error', () => {});
+    return opened(client, () => client.connect());
+  };
+}
+
+export function openNodeRedis(createClient: typeof import('redis').createClient): OpenClient {
+  return async ({ host, port, username, password, db, tls }, timeoutMs) => {
+    const socket = { host, port, connectTimeout: timeoutMs, reconnectStrategy: false as const };
+    const client = createClient({
+      ...{ database: db, RESP: 2 as const, disableClientInfo: true, disableOfflineQueue: true },
+      socket: tls ? { ...tls, ...socket, tls: true } : socket,
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+    });
+    client.on('error', () => {});
+    return opened(client, () => client.connect());
+  };
+}
+
+async function opened(client: unknown, connect: () => Promise<unknown>): Promise<RedisConnection> {
+  const connection = recogniseClient(client);
+  if (!connection)
+    throw new TypeError('The installed Redis client is of a major that the library does not know.');
+  try {
+    await connect();
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,86 @@
+import { expect, it } from 'vitest';
+import { diagnose } from '../../../src/doctor/index.js';
+import { checkOf, startRedis, unwell } from '../../support/doctor.js';
+import type { RedisServer } from '../../support/redis-server.js';
+import { startSentinels } from '../../support/sentinels.js';
+import { waitFor } from '../../support/wait-for.js';
+
+it('tells Sentinels with a quorum from those without one, and a primary that is down', async () => {
+  const primary = await startRedis();
+  const [first, second, third] = await startSentinels(3, primary.port, 2);
+  if (!first || !second || !third) throw new Error('three were started');
+  const examine = () => diagnose({ port: first.port });
+  const isUsable = async (is: boolean) => {
+    const answer = String(await first.command('SENTINEL', 'CKQUORUM', 'queue').catch(String));
+    return answer.startsWith('OK') === is;
+  };
+  await waitFor(() => isUsable(true), { what: 'a quorum' });
+  const well = await examine();
+  expect(checkOf(well, 'high-availability.sentinels')).toMatchObject({ verdict: 'pass', value: '3' });
+  expect(checkOf(well, 'high-availability.sentinel-quorum').verdict).toBe('pass');
+  expect(checkOf(well, 'high-availability.watched-primary').verdict).toBe('pass');
+  // A Sentinel holds no jobs: there is nothing else to look at.
+  expect(unwell(well)).toEqual([]);
+
+  await second.kill();
+  await third.kill();
+  await waitFor(() => isUsable(false), { what: 'the dead Sentinels to be noticed' });
+  const without = await examine();
+  expect(checkOf(without, 'high-availability.sentinel-quorum').verdict).toBe('fail');
+  expect(checkOf(without, 'high-availability.sentinels').verdict).toBe('pass'); // it still counts the dead
+
+  await primary.kill();
+  await waitFor(async () => /[so]_down/.test(String(await first.command('SENTINEL', 'MASTERS'))), {
+    what: 'the primary to be missed',
+  });
+  expect(checkOf(await examine(), 'high-availability.watched-primary').verdict).toBe('fail');
+});
+
+it('warns of a Sentinel that is alone', async () => {
+  const primary = await startRedis();
+  const [only] = await startSentinels(1, primary.port, 1);
+  const report = await diagnose({ port: only?.port });
+  expect(checkOf(report, 'high-availability.sentinels').verdict).toBe('warn');
+});
+
+it('finds a slot of a cluster that nobody serves, and a node that has failed', async () => {
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'];
+  const nodes: RedisServer[] = [];
+  for (let n = 0; n < 3; n++) nodes.push(await startRedis({ args }));
+  const [first, second, third] = nodes as [RedisServer, RedisServer, RedisServer];
+  const ranges = [
+    ['0', '5000'],
+    ['5001', '10000'],
+    ['10001', '16382'],
+  ];
+  for (const [at, node] of nodes.entries()) {
+    await node.command('CLUSTER', 'ADDSLOTSRANGE', ...(ranges[at] as string[]));
+    if (node !== first) await node.command('CLUSTER', 'MEET', '127.0.0.1', String(first.port));
+  }
+  const infoSays = (node: RedisServer, ...patterns: RegExp[]) =>
+    waitFor(
+      async () => {
+        const info = String(await node.command('CLUSTER', 'INFO'));
+        return patterns.every((pattern) => pattern.test(info));
+      },
+      { what: `CLUSTER INFO to say ${patterns}`, timeoutMs: 30_000 },
+    );
+  await infoSays(first, /cluster_slots_assigned:16383/, /cluster_known_nodes:3/, /cluster_state:fail/);
+  const missing = await diagnose({ port: first.port });
+  expect(checkOf(missing, 'high-availability.cluster-state').verdict).toBe('fail');
+  expect(checkOf(missing, 'high-availability.cluster-slots')).toMatchObject({
+    verdict: 'fail',
+    value: '1 not assigned, 0 failing',
+  });
+
+  await third.command('CLUSTER', 'ADDSLOTS', '16383');
+  await infoSays(first, /cluster_state:ok/);
+  const well = await diagnose({ port: first.port });
+  expect(checkOf(well, 'high-availability.cluster-state').verdict).toBe('pass');
+  expect(checkOf(well, 'high-availability.cluster-slots').verdict).toBe('pass');
+
+  await second.kill();
+  await infoSays(first, /cluster_state:fail/, /cluster_slots_fail:5000/);
+  const failedNode = await diagnose({ port: first.port });
+  expect(checkOf(failedNode, 'high-availability.cluster-slots').value).toBe('0 not assigned, 5000 failing');
+});
