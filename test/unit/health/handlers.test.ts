@@ -77,6 +77,9 @@ it('answers a fetch request with a Response', async () => {
   expect([down.status, down.headers.get('retry-after')]).toEqual([500, '5']);
   const head = await handler({ method: 'HEAD' });
   expect([head.status, head.body]).toEqual([500, null]);
+  for (const withoutMethod of [null, 7, { method: 7 }, { req: { method: 'HEAD' } }]) {
+    expect((await handler(withoutMethod)).body).not.toBeNull();
+  }
 });
 
 it('answers events of Lambda, in either version of the payload', async () => {
