@@ -16,6 +16,9 @@ export function makeFetchHandler(respond: (method?: string) => Promise<HealthRes
 }
 
 function methodOf(request: unknown): string | undefined {
-  if (typeof request !== 'object' || request === null || !('method' in request)) return undefined;
-  return typeof request.method === 'string' ? request.method : undefined;
+  if (typeof request !== 'object' || request === null) return undefined;
+  // The headers, because a route of Next.js that reads neither these nor the URL may be answered when the app is built, once for
+  // all: with `cacheComponents`, and before Next.js 15. The method does not count.
+  const { method, headers: _ } = request as { readonly method?: unknown; readonly headers?: unknown };
+  return typeof method === 'string' ? method : undefined;
 }

@@ -82,6 +82,19 @@ it('answers a fetch request with a Response', async () => {
   }
 });
 
+it('reads the headers of a fetch request, without which Next.js may keep the answer when an app is built', async () => {
+  const { health } = open();
+  const read: unknown[] = [];
+  const request = new Proxy(new Request('http://localhost/livez'), {
+    get(target, name) {
+      read.push(name);
+      return Reflect.get(target, name, target);
+    },
+  });
+  await health.fetchHandler('liveness')(request);
+  expect(read).toContain('headers');
+});
+
 it('answers events of Lambda, in either version of the payload', async () => {
   const { queue, health } = open();
   queue.status = 'degraded';
