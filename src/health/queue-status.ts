@@ -14,7 +14,10 @@ export interface QueueStatus {
   readonly name: string;
   /** The report from memory, at once. */
   health(): HealthReport;
-  /** The report after a canary has been written, or has not been within the time. Never rejects because of Redis. */
+  /**
+   * The report after a canary has been written, or has not been within the time; a client that is just connecting is waited for.
+   * Never rejects because of Redis.
+   */
   check(options?: CheckOptions): Promise<HealthReport>;
   on<Name extends keyof QueueEvents>(name: Name, listener: Listener<Name>): this;
   off<Name extends keyof QueueEvents>(name: Name, listener: Listener<Name>): this;

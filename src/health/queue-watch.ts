@@ -30,17 +30,19 @@ const states: ReadonlySet<unknown> = new Set([
 /** Looks at a queue, which may be anybody's, and remembers how its backup fills. */
 export class QueueWatch {
   readonly #queue: QueueStatus;
+  readonly #name: string;
   readonly #clock: Clock;
   readonly #rate = new FillRate();
 
   constructor(queue: QueueStatus, clock: Clock) {
     this.#queue = queue;
+    this.#name = queue.name;
     this.#clock = clock;
   }
 
   /** Resolves after `timeoutMs` at the latest; never rejects. */
   async look(timeoutMs: number): Promise<QueueSight> {
-    const queue = this.#queue.name;
+    const queue = this.#name;
     try {
       const { report, isAnswered } = await this.#ask(timeoutMs);
       const { reachable, writable } = report.redis;
@@ -59,10 +61,9 @@ export class QueueWatch {
   }
 
   async #ask(timeoutMs: number): Promise<{ report: HealthReport; isAnswered: boolean }> {
-    // An async function, because a queue of somebody else's may also throw before it returns a promise.
-    const check = async () => this.#queue.check({ timeoutMs });
     try {
-      return { report: checked(await within(this.#clock, timeoutMs, check())), isAnswered: true };
+      const report = await within(this.#clock, timeoutMs, this.#queue.check({ timeoutMs }));
+      return { report: checked(report), isAnswered: true };
     } catch (error) {
       // A queue keeps its own time; one that does not still has its memory.
       const isLate = error instanceof RedisFailure && error.kind === 'timeout';

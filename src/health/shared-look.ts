@@ -35,7 +35,7 @@ export class SharedLook {
   /** Never rejects. */
   async look(): Promise<Look> {
     const { sights, at, seenAt } = this.#fresh() ?? (await this.#look());
-    return { sights, at, ageMs: this.#clock.monotonicMs() - seenAt };
+    return { sights, at, ageMs: Math.round(this.#clock.monotonicMs() - seenAt) };
   }
 
   #fresh(): Kept | undefined {

@@ -141,7 +141,7 @@ export class Prober {
     this.#clearTimer();
     this.#hinted = false;
     const canary = async () => {
-      if (!this.#gateway.isReady) throw this.#gateway.failed(stayedAway());
+      if (!(await this.#isReadySoon())) throw this.#gateway.failed(stayedAway());
       await this.#gateway.probe(this.#options.attemptTimeoutMs, () => this.hint());
     };
     try {
@@ -152,6 +152,13 @@ export class Prober {
     } catch (error) {
       if (error instanceof RedisFailure) this.#considerReplacing(error);
     }
+  }
+
+  /** A connection that is just being made, or made again after a cut, is no outage yet: that is said by `watch()`. */
+  async #isReadySoon(): Promise<boolean> {
+    if (this.#gateway.isReady || !this.#policy.isClosed) return this.#gateway.isReady;
+    const goOn = () => !this.#isStopped && this.#policy.isClosed;
+    return untilReady(this.#gateway, this.#clock, this.#options.attemptTimeoutMs, goOn, true);
   }
 
   #considerReplacing(failure: RedisFailure): void {

@@ -191,6 +191,25 @@ it('a short gap without traffic is no outage', async () => {
   expect(await queue.close()).toEqual({ pending: 0 });
 });
 
+it.each(['ioredis', 'node-redis'])(
+  'does not take a connection that %s is just making for an outage',
+  async (kind) => {
+    await using server = await RedisServer.start({ appendOnly: 'no' });
+    // A busy machine takes its time to connect.
+    const { queue, outages } = open(server.port, {
+      ...{ deadlineMs: 5000, attemptTimeoutMs: 2000 },
+      ...(kind === 'node-redis' && { redis: nodeRedis(server.port) }),
+    });
+    expect((await queue.check()).redis).toMatchObject({
+      reachable: true,
+      writable: true,
+      lastError: undefined,
+    });
+    expect(outages).toEqual([]);
+    expect(await queue.close()).toEqual({ pending: 0 });
+  },
+);
+
 it('tells each change of the status once', async () => {
   await using server = await RedisServer.start();
   const { queue, health } = open(server.port);
