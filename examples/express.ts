@@ -3,8 +3,8 @@
 //                                     BACKUP_JOBS, default 100000: how many jobs may wait in this process's memory)
 //   curl -i localhost:3000/jobs -H 'content-type: application/json' \
 //     -d '{ "name": "faq.generate", "payload": { "question": "What if Redis is down?" } }'
-//   curl -i localhost:3000/livez             this process answers, whatever Redis does
-//   curl -i localhost:3000/readyz            200 also while Redis is down, as long as the backup takes jobs
+//   curl -i localhost:3000/health/live       this process answers, whatever Redis does
+//   curl -i localhost:3000/health/ready      200 also while Redis is down, as long as the backup takes jobs
 //   curl -i localhost:3000/health/redis      503 while Redis takes no writes
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -48,8 +48,8 @@ app.post('/jobs', async (request, response) => {
   response.status(202).json(await queue.enqueue(name, payload, { id }));
 });
 
-app.get('/livez', health.nodeHandler('liveness'));
-app.get('/readyz', health.nodeHandler('readiness'));
+app.get('/health/live', health.nodeHandler('liveness'));
+app.get('/health/ready', health.nodeHandler('readiness'));
 app.get('/health/redis', health.nodeHandler('redis'));
 
 const onError: ErrorRequestHandler = (error, _request, response, next) => {

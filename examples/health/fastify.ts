@@ -1,7 +1,7 @@
 // Health endpoints in Fastify 5, which writes its answers itself: `respond()` gives it status, headers and body.
 //   npx tsx examples/health/fastify.ts       (REDIS_URL, default redis://127.0.0.1:6379; PORT, default 3000)
-//   curl -i localhost:3000/livez             this process answers, whatever Redis does
-//   curl -i localhost:3000/readyz            200 also while Redis is down, as long as the backup takes jobs
+//   curl -i localhost:3000/health/live       this process answers, whatever Redis does
+//   curl -i localhost:3000/health/ready      200 also while Redis is down, as long as the backup takes jobs
 //   curl -i localhost:3000/health/redis      503 while Redis takes no writes
 //   curl -i localhost:3000/jobs -H 'content-type: application/json' -d '{ "question": "What if Redis is down?" }'
 import { MemoryBackupStore, ResilientQueue } from '@morningai/resilient-queue';
@@ -21,8 +21,8 @@ const answer =
   };
 
 const app = fastify();
-app.get('/livez', answer('liveness'));
-app.get('/readyz', answer('readiness'));
+app.get('/health/live', answer('liveness'));
+app.get('/health/ready', answer('readiness'));
 app.get('/health/redis', answer('redis'));
 
 const faq = { type: 'object', required: ['question'], properties: { question: { type: 'string' } } };

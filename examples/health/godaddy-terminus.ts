@@ -1,7 +1,7 @@
 // Health endpoints by @godaddy/terminus 4, which also ends the service: no signal handler of your own is needed.
 //   npx tsx examples/health/godaddy-terminus.ts     (REDIS_URL, default redis://127.0.0.1:6379; PORT, default 3000)
-//   curl -i localhost:3000/livez             this process answers, whatever Redis does
-//   curl -i localhost:3000/readyz            200 also while Redis is down, as long as the backup takes jobs
+//   curl -i localhost:3000/health/live       this process answers, whatever Redis does
+//   curl -i localhost:3000/health/ready      200 also while Redis is down, as long as the backup takes jobs
 //   curl -i localhost:3000/health/redis      503 while Redis takes no writes
 //   curl -i localhost:3000/jobs -H 'content-type: application/json' -d '{ "question": "What if Redis is down?" }'
 import { once } from 'node:events';
@@ -25,8 +25,8 @@ app.post('/jobs', express.json(), async (request, response) => {
 const server = createServer(app);
 createTerminus(server, {
   healthChecks: {
-    '/livez': health.terminusCheck('liveness'),
-    '/readyz': health.terminusCheck('readiness'),
+    '/health/live': health.terminusCheck('liveness'),
+    '/health/ready': health.terminusCheck('readiness'),
     '/health/redis': health.terminusCheck('redis'),
   },
   headers: { 'cache-control': 'no-store' },

@@ -1,7 +1,7 @@
 // Health endpoints in Hono 4, here on Node with @hono/node-server.
 //   npx tsx examples/health/hono.ts          (REDIS_URL, default redis://127.0.0.1:6379; PORT, default 3000)
-//   curl -i localhost:3000/livez             this process answers, whatever Redis does
-//   curl -i localhost:3000/readyz            200 also while Redis is down, as long as the backup takes jobs
+//   curl -i localhost:3000/health/live       this process answers, whatever Redis does
+//   curl -i localhost:3000/health/ready      200 also while Redis is down, as long as the backup takes jobs
 //   curl -i localhost:3000/health/redis      503 while Redis takes no writes
 //   curl -i localhost:3000/jobs -d '{ "question": "What if Redis is down?" }'
 import { once } from 'node:events';
@@ -16,8 +16,8 @@ const queue = new ResilientQueue('orchestrator', { redis, backup: new MemoryBack
 const health = createHealth(queue);
 
 const app = new Hono();
-app.get('/livez', health.fetchHandler('liveness'));
-app.get('/readyz', health.fetchHandler('readiness'));
+app.get('/health/live', health.fetchHandler('liveness'));
+app.get('/health/ready', health.fetchHandler('readiness'));
 app.get('/health/redis', health.fetchHandler('redis'));
 app.post('/jobs', async (context) => {
   return context.json(await queue.enqueue('faq.generate', await context.req.json()), 202);

@@ -1,7 +1,7 @@
 // Health endpoints in Koa 3, where the answer is the context's: `respond()` gives it status, headers and body.
 //   npx tsx examples/health/koa.ts           (REDIS_URL, default redis://127.0.0.1:6379; PORT, default 3000)
-//   curl -i localhost:3000/livez             this process answers, whatever Redis does
-//   curl -i localhost:3000/readyz            200 also while Redis is down, as long as the backup takes jobs
+//   curl -i localhost:3000/health/live       this process answers, whatever Redis does
+//   curl -i localhost:3000/health/ready      200 also while Redis is down, as long as the backup takes jobs
 //   curl -i localhost:3000/health/redis      503 while Redis takes no writes
 //   curl -i localhost:3000/jobs -H 'content-type: application/json' -d '{ "question": "What if Redis is down?" }'
 import { once } from 'node:events';
@@ -27,8 +27,8 @@ const answer =
   };
 
 const router = new Router();
-router.get('/livez', answer('liveness'));
-router.get('/readyz', answer('readiness'));
+router.get('/health/live', answer('liveness'));
+router.get('/health/ready', answer('readiness'));
 router.get('/health/redis', answer('redis'));
 router.post('/jobs', bodyParser(), async (context) => {
   context.status = 202;

@@ -1,7 +1,7 @@
 // Health endpoints in NestJS 12 with @nestjs/terminus 12, and a queue that Nest closes.
 //   npx tsx examples/health/nest.ts          (REDIS_URL, default redis://127.0.0.1:6379; PORT, default 3000)
-//   curl -i localhost:3000/livez             this process answers, whatever Redis does
-//   curl -i localhost:3000/readyz            200 also while Redis is down, as long as the backup takes jobs
+//   curl -i localhost:3000/health/live       this process answers, whatever Redis does
+//   curl -i localhost:3000/health/ready      200 also while Redis is down, as long as the backup takes jobs
 //   curl -i localhost:3000/health/redis      503 while Redis takes no writes
 //   curl -i localhost:3000/jobs -H 'content-type: application/json' -d '{ "question": "What if Redis is down?" }'
 // Needs "experimentalDecorators" in tsconfig.json. `@Inject` says what the types would say with "emitDecoratorMetadata", which
@@ -49,7 +49,7 @@ class JobsController {
   }
 }
 
-@Controller()
+@Controller('health')
 class HealthController {
   readonly #health;
 
@@ -60,19 +60,19 @@ class HealthController {
     this.#health = createHealth(jobs.queue);
   }
 
-  @Get('livez')
+  @Get('live')
   @HealthCheck()
-  livez() {
+  live() {
     return this.terminus.check([this.#health.nestIndicator('liveness', 'process')]);
   }
 
-  @Get('readyz')
+  @Get('ready')
   @HealthCheck()
-  readyz() {
+  ready() {
     return this.terminus.check([this.#health.nestIndicator('readiness', 'queue')]);
   }
 
-  @Get('health/redis')
+  @Get('redis')
   @HealthCheck()
   redis() {
     return this.terminus.check([this.#health.nestIndicator('redis')]);

@@ -8,10 +8,6 @@ const file = 'examples/express.ts';
 
 const post = (service: Service, body: unknown) => service.post('/jobs', body);
 
-/** Waits until the service says so of its readiness. */
-const becomes = (service: Service, word: string): Promise<Answer> =>
-  service.becomes('/readyz', word, ({ body }) => body.status === word);
-
 interface Checks {
   readonly 'backup:pending': readonly { readonly observedValue: number }[];
 }
@@ -36,20 +32,20 @@ it('takes jobs over HTTP while Redis is up, killed, and back, and lays each down
     status: 202,
     body: { id: 'mine', outcome: 'duplicate' },
   });
-  for (const path of ['/livez', '/readyz', '/health/redis']) {
+  for (const path of ['/health/live', '/health/ready', '/health/redis']) {
     expect(await service.get(path)).toMatchObject({ status: 200, body: { status: 'pass' } });
   }
 
   await server.kill();
   const down = await Promise.all(Array.from({ length: 20 }, () => post(service, job)));
   for (const answer of down) expect(answer).toMatchObject({ status: 202, body: { outcome: 'backed-up' } });
-  const waiting = await service.becomes('/readyz', 'warn, with 20 jobs', pendingIs(20));
+  const waiting = await service.until('/health/ready', 'to have 20 jobs', pendingIs(20));
   expect(waiting).toMatchObject({ status: 200, body: { status: 'warn' } });
   expect(await service.get('/health/redis')).toMatchObject({ status: 503, body: { status: 'fail' } });
-  expect(await service.get('/livez')).toMatchObject({ status: 200 });
+  expect(await service.get('/health/live')).toMatchObject({ status: 200 });
 
   await server.restart();
-  expect(pendingIs(0)(await becomes(service, 'pass'))).toBe(true);
+  expect(pendingIs(0)(await service.becomes('/health/ready', 200, 'pass'))).toBe(true);
   const back = await post(service, job);
   expect(back).toMatchObject({ status: 202, body: { outcome: 'enqueued' } });
 
@@ -88,10 +84,13 @@ it('answers 503 when the backup is full, and takes the same id again later', asy
     retryAfter: '1',
     body: { code: 'BACKUP_FULL', fate: 'not-delivered', jobId: expect.any(String) },
   });
-  expect(await becomes(service, 'fail')).toMatchObject({ status: 503, retryAfter: '5' });
+  expect(await service.becomes('/health/ready', 503)).toMatchObject({
+    retryAfter: '5',
+    body: { status: 'fail' },
+  });
 
   await server.restart();
-  await becomes(service, 'pass');
+  await service.becomes('/health/ready', 200, 'pass');
   const id = refused.body.jobId;
   expect(await post(service, { name: 'a', id })).toMatchObject({ status: 202, body: { id } });
   expect(await post(service, { name: 'a', id })).toMatchObject({ body: { outcome: 'duplicate' } });

@@ -33,14 +33,21 @@ export class Service extends Child {
     return this.#fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
   }
 
-  /** Waits until `path` answers so. */
-  async becomes(path: string, what: string, isSo: (answer: Answer) => boolean): Promise<Answer> {
+  /** Waits until `path` answers with this status, of HTTP and, where it is given, of the body. */
+  becomes(path: string, status: number, said?: string): Promise<Answer> {
+    const isSo = (answer: Answer) =>
+      answer.status === status && (said === undefined || answer.body.status === said);
+    return this.until(path, `to answer ${status} ${said ?? ''}`, isSo);
+  }
+
+  /** Waits until the answer of `path` is so. */
+  until(path: string, what: string, isSo: (answer: Answer) => boolean): Promise<Answer> {
     return waitFor(
       async () => {
         const answer = await this.get(path);
         return isSo(answer) && answer;
       },
-      { what: `${path} to be ${what}`, timeoutMs: 20_000, everyMs: 50 },
+      { what: `${path} ${what}`, timeoutMs: 20_000, everyMs: 50 },
     );
   }
 
@@ -49,7 +56,7 @@ export class Service extends Child {
     const sent = { 'content-type': 'application/json', ...headers, connection: 'close' };
     const response = await fetch(this.#url + path, { ...init, headers: sent });
     const text = await response.text();
-    const body = text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : { text };
+    const body = text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : text ? { text } : {};
     const { status } = response;
     return {
       ...{ status, body },

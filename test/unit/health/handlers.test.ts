@@ -85,7 +85,7 @@ it('answers a fetch request with a Response', async () => {
 it('reads the headers of a fetch request, without which Next.js may keep the answer when an app is built', async () => {
   const { health } = open();
   const read: unknown[] = [];
-  const request = new Proxy(new Request('http://localhost/livez'), {
+  const request = new Proxy(new Request('http://localhost/health/live'), {
     get(target, name) {
       read.push(name);
       return Reflect.get(target, name, target);
