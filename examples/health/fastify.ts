@@ -36,7 +36,7 @@ app.addHook('onClose', async () => {
   redis.disconnect();
   console.log(`closed, ${pending} jobs were left in the backup`);
 });
-process.once('SIGTERM', () => app.close());
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => app.close());
 
 // Without a host it listens on localhost only, where Kubernetes does not ask.
 const url = await app.listen({ host: '0.0.0.0', port: Number(process.env.PORT ?? 3000) });

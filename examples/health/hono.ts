@@ -27,10 +27,12 @@ const server = serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 3000) 
   console.log(`listening on http://127.0.0.1:${port}`);
 });
 
-process.once('SIGTERM', async () => {
+async function shutDown(): Promise<void> {
   server.close();
   await once(server, 'close');
   const { pending } = await queue.close();
   redis.disconnect();
   console.log(`closed, ${pending} jobs were left in the backup`);
-});
+}
+process.once('SIGTERM', shutDown);
+process.once('SIGINT', shutDown);

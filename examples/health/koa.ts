@@ -41,10 +41,12 @@ const server = app.listen(Number(process.env.PORT ?? 3000));
 await once(server, 'listening');
 console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 
-process.once('SIGTERM', async () => {
+async function shutDown(): Promise<void> {
   server.close();
   await once(server, 'close');
   const { pending } = await queue.close();
   redis.disconnect();
   console.log(`closed, ${pending} jobs were left in the backup`);
-});
+}
+process.once('SIGTERM', shutDown);
+process.once('SIGINT', shutDown);
