@@ -7,6 +7,7 @@ export default defineConfig({
     'backup/lmdb': 'src/backup/lmdb.ts',
     bullmq: 'src/bullmq/index.ts',
     conformance: 'src/conformance/index.ts',
+    ledger: 'src/ledger/index.ts',
     health: 'src/health/index.ts',
     'transport/rq': 'src/transport/rq.ts',
     'transport/bullmq': 'src/transport/bullmq.ts',

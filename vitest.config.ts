@@ -9,6 +9,7 @@ const alias: Record<string, string> = {
   '@morningai/resilient-queue/conformance': fileURLToPath(
     new URL('./src/conformance/index.ts', import.meta.url),
   ),
+  '@morningai/resilient-queue/ledger': fileURLToPath(new URL('./src/ledger/index.ts', import.meta.url)),
   '@morningai/resilient-queue/health': fileURLToPath(new URL('./src/health/index.ts', import.meta.url)),
   '@morningai/resilient-queue/transport/rq': fileURLToPath(new URL('./src/transport/rq.ts', import.meta.url)),
   '@morningai/resilient-queue/transport/bullmq': fileURLToPath(
@@ -47,7 +48,7 @@ const project = (
   },
 });
 
-const onDisk = ['test/outages/lmdb-outage.test.ts'];
+const onDisk = ['test/outages/lmdb-outage.test.ts', 'test/outages/ledger-outage.test.ts'];
 
 export default defineConfig({
   test: {

@@ -1,0 +1,132 @@
+import type { UnknowableReason, Verdict } from '../ledger/verdict.js';
+import type { VerifyReport } from '../ledger/verify-report.js';
+
+const meanings: Readonly<Record<Verdict, string>> = {
+  delivered: 'stand in the queue, or were consumed',
+  pending: 'wait in the backup, and are replayed by themselves',
+  parked: 'were set aside, and wait for a person',
+  dropped: 'expired while they waited, and were told of',
+  lost: 'are nowhere',
+  doubled: 'stand in the queue more than once',
+  unknowable: 'nobody can tell of',
+};
+
+const reasons: Readonly<Record<UnknowableReason, string>> = {
+  'window-passed':
+    'Redis remembers them no longer (by default ids of yours for 24 hours, others for 7 days): verify sooner',
+  evicted: 'Redis evicts keys, perhaps also what it remembered of these: use maxmemory-policy noeviction',
+  'backup-not-seen':
+    'They went to a backup: give --backup-lmdb, or --backup-gone if it was in memory and is gone',
+  'parked-no-more': 'They were parked, and are in the backup no more: perhaps a person removed them',
+};
+
+const RED = '\u001b[31m';
+const GREEN = '\u001b[32m';
+const YELLOW = '\u001b[33m';
+const PLAIN = '\u001b[0m';
+
+/** The report for a person: counts, what is wrong by its ids, and what to do next. */
+export function printVerdict(report: VerifyReport, hasColours: boolean): string {
+  const paint = (text: string, colour: string) => (hasColours ? `${colour}${text}${PLAIN}` : text);
+  return [
+    `Queue ${JSON.stringify(report.queue)} (${report.transport}), accepted jobs in the ledger: ${number(report.jobs)}`,
+    '',
+    ...table(report, paint),
+    ...examples(report),
+    ...notes(report),
+    '',
+    paint(...conclusion(report)),
+    ...nextSteps(report),
+    '',
+  ].join('\n');
+}
+
+type Paint = (text: string, colour: string) => string;
+
+function table({ counts }: VerifyReport, paint: Paint): string[] {
+  const bad: Partial<Record<Verdict, string>> = {
+    lost: RED,
+    doubled: RED,
+    unknowable: YELLOW,
+    parked: YELLOW,
+  };
+  return (Object.keys(meanings) as Verdict[]).map((verdict) => {
+    const count = counts[verdict];
+    const row = `  ${verdict.padEnd(10)} ${number(count).padStart(11)}   ${count > 0 ? meanings[verdict] : ''}`;
+    const colour = count > 0 ? bad[verdict] : undefined;
+    return colour === undefined ? row.trimEnd() : paint(row, colour);
+  });
+}
+
+function examples({ counts, examples }: VerifyReport): string[] {
+  const lines: string[] = [];
+  for (const kind of ['lost', 'doubled', 'parked', 'unknowable'] as const) {
+    const ids = examples[kind];
+    if (ids.length === 0) continue;
+    const which =
+      counts[kind] > ids.length ? `the first ${ids.length} of ${number(counts[kind])}` : 'all of them';
+    lines.push('', `${kind}, ${which}:`, ...ids.map((id) => `  ${id}`));
+  }
+  return lines;
+}
+
+function notes({ unknowable, ledger, counts }: VerifyReport): string[] {
+  const { missing, torn, openWriters, redelivered, otherQueues } = ledger;
+  const others = Object.keys(otherQueues).map((name) => JSON.stringify(name));
+  const lines = [
+    ...(Object.keys(reasons) as UnknowableReason[]).map(
+      (reason) => unknowable[reason] > 0 && `Unknowable: ${number(unknowable[reason])}. ${reasons[reason]}.`,
+    ),
+    missing > 0 &&
+      `Lines that could not be written to the ledger: ${number(missing)}. Their jobs are in no count.`,
+    torn > 0 && `Lines of the ledger that are torn, or of something else: ${number(torn)}.`,
+    openWriters > 0 &&
+      `Writers of the ledger that are still at work, or were killed: ${number(openWriters)}. What they accepted last may be missing from it (not from the queue).`,
+    redelivered > 0 &&
+      `Laid down again after Redis had lost data: ${number(redelivered)}. A consumer may have run these twice.`,
+    others.length > 0 && `Other queues in the ledger, not looked at: ${others.join(', ')}.`,
+    counts.lost > 0 &&
+      'If Redis was emptied or failed over, jobs that had run before it are among the lost: it forgot them, too.',
+  ].filter((line) => line !== false);
+  return lines.length > 0 ? ['', ...lines] : [];
+}
+
+function conclusion({ counts, isProven, ledger }: VerifyReport): [string, string] {
+  if (counts.lost > 0 || counts.doubled > 0) {
+    const wrong = [
+      counts.lost > 0 ? `${number(counts.lost)} lost` : '',
+      counts.doubled > 0 ? `${number(counts.doubled)} doubled` : '',
+    ];
+    return [`NOT WELL: ${wrong.filter((part) => part !== '').join(', ')}.`, RED];
+  }
+  if (isProven) return ['WELL: nothing lost, nothing doubled.', GREEN];
+  const { unknowable } = counts;
+  const what =
+    unknowable > 0 ? `unknowable: ${number(unknowable)}` : `missing lines: ${number(ledger.missing)}`;
+  return [`NOT PROVEN: nothing found lost or doubled, but ${what}.`, YELLOW];
+}
+
+function nextSteps({ counts }: VerifyReport): string[] {
+  const steps: string[] = [];
+  if (counts.lost > 0) {
+    steps.push(
+      'Lost: enqueue them again under the same ids, from where their payloads are; a job that is there after all answers "duplicate".',
+    );
+  }
+  if (counts.doubled > 0) {
+    steps.push('Doubled: find out whether they have run; remove the second entry of each that has not.');
+  }
+  if (counts.parked > 0) {
+    steps.push('Parked: look at their reasons (admin.list), mend them, then admin.unpark, or admin.remove.');
+  }
+  if (counts.pending > 0) {
+    steps.push(
+      'Pending: they go to Redis as soon as a process with this backup runs and Redis takes writes. Verify again then.',
+    );
+  }
+  return steps.length > 0 ? ['', 'What to do next', ...steps.map((step) => `  - ${step}`)] : [];
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US');
+}

@@ -1,0 +1,46 @@
+import { scrubbed } from '../errors/scrub.js';
+import type { Argument, RedisConnection } from '../redis/redis-connection.js';
+
+/** A connection whose every answer is waited for so long and no longer, and whose errors name no address. */
+export function askWithin(connection: RedisConnection, timeoutMs: number): RedisConnection {
+  return {
+    client: connection.client,
+    get isReady() {
+      return connection.isReady;
+    },
+    send: (args: readonly Argument[], key: string) =>
+      new Promise((resolve, reject) => {
+        const silence = () => reject(new Error(`Redis did not answer within ${timeoutMs} ms.`));
+        const timer = setTimeout(silence, timeoutMs);
+        connection
+          .send(args, key)
+          .then(resolve, (error: unknown) => reject(scrubbed(error)))
+          .finally(() => clearTimeout(timer));
+      }),
+    listen: (hints) => connection.listen(hints),
+    destroy: () => connection.destroy(),
+  };
+}
+
+/**
+ * Throws where `connection` leads to a replica, which may not have heard of everything yet. Says nothing of a server that does not say
+ * what it is.
+ */
+export async function refuseReplica(connection: RedisConnection): Promise<void> {
+  const role = await connection.send(['ROLE'], '').catch(onlyRefusal);
+  if (Array.isArray(role) && String(role[0]) === 'slave') {
+    throw new Error('This Redis is a replica, which may not have heard of everything yet: ask the primary.');
+  }
+}
+
+/** Whether the server has evicted keys since it started; false where it does not say. */
+export async function hasEvicted(connection: RedisConnection): Promise<boolean> {
+  const info = await connection.send(['INFO', 'stats'], '').catch(onlyRefusal);
+  return /^evicted_keys:[1-9]/m.test(String(info ?? ''));
+}
+
+/** What Redis refuses to say is not needed; a Redis that does not answer is of no use. */
+function onlyRefusal(error: unknown): undefined {
+  const text = error instanceof Error ? error.message : '';
+  if (!/NOPERM|unknown command|unknown subcommand|not allowed/i.test(text)) throw error;
+}

@@ -1,0 +1,108 @@
+import type { DroppedEvent } from '../health/queue-events.js';
+import type { ParkReason } from '../replay/triage.js';
+
+/** The version of {@link LedgerLine} that this release writes, in each line's `v`. */
+export const LEDGER_VERSION = 1;
+
+/** What every line has. New fields, and lines of new events, may appear in minor releases: a reader skips what it does not know. */
+interface AnyLine {
+  readonly v: number;
+  /** When it happened, by the clock of the process that wrote it; epoch ms. */
+  readonly at: number;
+  readonly queue: string;
+}
+
+/** A job was accepted: its `enqueue()` resolved so. */
+export interface AcceptedLine extends AnyLine {
+  readonly event: 'enqueued' | 'backed-up';
+  readonly id: string;
+}
+
+/** A job was set aside: it waits for a person. */
+export interface ParkedLine extends AnyLine {
+  readonly event: 'parked';
+  readonly id: string;
+  readonly reason: ParkReason;
+}
+
+/** A job was given up. */
+export interface DroppedLine extends AnyLine {
+  readonly event: 'dropped';
+  readonly id: string;
+  readonly reason: DroppedEvent['reason'];
+}
+
+/** Redis had lost what it had acknowledged; `redelivered` jobs were laid down again, and may have run before. */
+export interface DataLossLine extends AnyLine {
+  readonly event: 'redis-data-loss';
+  readonly redelivered: number;
+}
+
+/** A writer began, or ended with everything written. One that was killed has no `closed`: its last lines may be missing. */
+export interface WriterLine extends AnyLine {
+  readonly event: 'opened' | 'closed';
+  /** The same in all lines of one writer. */
+  readonly writer: string;
+}
+
+/** So many lines of this writer could not be written: the disk was full for too long, say. */
+export interface MissingLine extends AnyLine {
+  readonly event: 'missing';
+  readonly writer: string;
+  readonly count: number;
+}
+
+/** One line of a ledger: JSON, closed by a line feed. No line has a payload, a job's name or an address in it. */
+export type LedgerLine = AcceptedLine | ParkedLine | DroppedLine | DataLossLine | WriterLine | MissingLine;
+
+/**
+ * What a line says; undefined for one that is torn (its writer was killed, or the disk was full), that is no JSON object, or that a
+ * later release wrote. Also takes what a store's export has: a `JobRecord` is a job that was backed up, a `ParkedJob` one that
+ * was parked.
+ */
+export function readLedgerLine(text: string): LedgerLine | undefined {
+  let line: unknown;
+  try {
+    line = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(line)) return undefined;
+  if (line.v === LEDGER_VERSION && typeof line.queue === 'string' && typeof line.at === 'number') {
+    return hasItsFields(line) ? (line as unknown as LedgerLine) : undefined;
+  }
+  return lineOfExport(line);
+}
+
+function hasItsFields({ event, id, writer, count, redelivered }: Readonly<Record<string, unknown>>): boolean {
+  switch (event) {
+    case 'enqueued':
+    case 'backed-up':
+    case 'parked':
+    case 'dropped':
+      return typeof id === 'string';
+    case 'opened':
+    case 'closed':
+      return typeof writer === 'string';
+    case 'missing':
+      return typeof writer === 'string' && typeof count === 'number';
+    default:
+      return event === 'redis-data-loss' && typeof redelivered === 'number';
+  }
+}
+
+function lineOfExport(line: Readonly<Record<string, unknown>>): LedgerLine | undefined {
+  const isParked = isObject(line.job) && typeof line.parkedAt === 'number';
+  const job = (isParked ? line.job : line) as Readonly<Record<string, unknown>>;
+  const { queue, id, delivery, enqueuedAt } = job;
+  if (typeof queue !== 'string' || typeof id !== 'string') return undefined;
+  if (typeof delivery !== 'string' || typeof enqueuedAt !== 'number') return undefined;
+  const common = { v: LEDGER_VERSION, queue, id };
+  // Its reason may have Redis's words behind it.
+  if (isParked) return { ...common, event: 'parked', at: line.parkedAt as number, reason: 'rejected' };
+  return { ...common, event: 'backed-up', at: enqueuedAt };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

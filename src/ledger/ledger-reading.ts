@@ -1,0 +1,47 @@
+import type { JobBook } from './job-book.js';
+import { readLedger } from './read-ledger.js';
+
+/** What was read of the ledgers. */
+export interface LedgerReading {
+  readonly files: number;
+  readonly lines: number;
+  /** Lines that are torn, or none of a ledger: their writer was killed, or the disk was full. */
+  readonly torn: number;
+  /** Lines that could not be written, as their writers say: so many jobs may be in no count. */
+  readonly missing: number;
+  /** Writers without an end: they are still at work, or were killed, and then their last lines may be missing. */
+  readonly openWriters: number;
+  /** Jobs that were laid down again after Redis had lost them: a consumer may have run them twice. */
+  readonly redelivered: number;
+  /** Lines of jobs of other queues, by queue. */
+  readonly otherQueues: Readonly<Record<string, number>>;
+}
+
+/** Enters into `book` what the ledgers say of the jobs of `queue`. */
+export async function readLedgers(
+  paths: readonly string[],
+  queue: string,
+  book: JobBook,
+  options: { readonly onlyKnown: boolean },
+): Promise<LedgerReading> {
+  const sums = { lines: 0, torn: 0, missing: 0, redelivered: 0 };
+  const otherQueues: Record<string, number> = {};
+  const opened = new Set<string>();
+  const closed = new Set<string>();
+  for (const path of paths) {
+    await readLedger(path, (line) => {
+      sums.lines += 1;
+      if (!line) {
+        sums.torn += 1;
+      } else if (line.queue !== queue) {
+        if ('id' in line) otherQueues[line.queue] = (otherQueues[line.queue] ?? 0) + 1;
+      } else if (line.event === 'opened') opened.add(line.writer);
+      else if (line.event === 'closed') closed.add(line.writer);
+      else if (line.event === 'missing') sums.missing += line.count;
+      else if (line.event === 'redis-data-loss') sums.redelivered += line.redelivered;
+      else book.enter(line, options.onlyKnown);
+    });
+  }
+  const openWriters = [...opened].filter((writer) => !closed.has(writer)).length;
+  return { files: paths.length, ...sums, openWriters, otherQueues };
+}

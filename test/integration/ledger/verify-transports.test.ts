@@ -1,0 +1,111 @@
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { expect, it, onTestFinished } from 'vitest';
+import { MemoryBackupStore, queueKeys, ResilientQueue } from '../../../src/index.js';
+import { writeLedger } from '../../../src/ledger/index.js';
+import { parseDeliveryId } from '../../../src/recognition/delivery-id.js';
+import { RqTransport } from '../../../src/transport/rq.js';
+import { bullMqSite } from '../../support/bullmq/bullmq-site.js';
+import { bullMqKinds } from '../../support/bullmq/kinds.js';
+import { RedisServer } from '../../support/redis-server.js';
+import { temporaryFolder } from '../../unit/support/temporary-folder.js';
+import { QUEUE, verifyOn } from './ledger-site.js';
+
+const RQ_LIST = `rq:queue:${QUEUE}`;
+
+async function rqSite() {
+  const server = await RedisServer.start({ appendOnly: 'no' });
+  onTestFinished(() => server.stop());
+  const redis = new Redis(server.port);
+  onTestFinished(() => redis.disconnect());
+  const transport = new RqTransport({ serializer: 'json' });
+  const queue = new ResilientQueue(QUEUE, { redis, backup: new MemoryBackupStore(), transport });
+  const path = join(temporaryFolder(), 'ledger.ndjson');
+  const ledger = writeLedger(queue, path);
+  const ids: string[] = [];
+  for (let n = 0; n < 30; n++) {
+    const { id } = await queue.enqueue('tasks.run', [n], n % 2 === 0 ? { id: `task-${n}` } : {});
+    ids.push(id);
+  }
+  await queue.close();
+  await ledger.close();
+  return { server, ids, verify: () => verifyOn(server, path, '--transport', 'rq') };
+}
+
+it('finds every job of RQ, waiting or run and gone, and says that all is well', async () => {
+  const { server, ids, verify } = await rqSite();
+  for (const id of ids.slice(0, 10)) {
+    await server.command('LREM', RQ_LIST, '0', id);
+    await server.command('DEL', `rq:job:${id}`);
+  }
+  const { code, report } = await verify();
+  expect(report.counts).toMatchObject({ delivered: 30, lost: 0, doubled: 0, unknowable: 0 });
+  expect(code).toBe(0);
+});
+
+it('finds what is lost and what is doubled of jobs of RQ', async () => {
+  const { server, ids, verify } = await rqSite();
+  const [callers = '', generated = '', doubled = ''] = ids;
+  const keys = queueKeys(QUEUE);
+  const deliveries = [String(await server.command('GET', keys.marker(callers))), generated];
+  for (const [i, id] of [callers, generated].entries()) {
+    const { epoch, seq } = parseDeliveryId(deliveries[i] as string);
+    await server.command('SETBIT', keys.seen(epoch), String(seq), '0');
+    await server.command('LREM', RQ_LIST, '0', id);
+    await server.command('DEL', `rq:job:${id}`);
+  }
+  await server.command('RPUSH', RQ_LIST, doubled);
+  const { code, report } = await verify();
+  expect(report.counts).toMatchObject({ delivered: 27, lost: 2, doubled: 1 });
+  expect([...report.examples.lost].sort()).toEqual([callers, generated].sort());
+  expect(report.examples.doubled).toEqual([doubled]);
+  expect(code).toBe(1);
+});
+
+it('knows a job of RQ by its hash when its marker is gone', async () => {
+  const { server, verify } = await rqSite();
+  await server.command('DEL', queueKeys(QUEUE).marker('task-0'));
+  await server.command('LREM', RQ_LIST, '0', 'task-0');
+  expect((await verify()).report.counts).toMatchObject({ delivered: 30, lost: 0 });
+});
+
+it.each(bullMqKinds)('finds what became of the jobs of $name', async (kind) => {
+  const site = await bullMqSite(kind, { defaultJobOptions: { removeOnComplete: true } });
+  const { queue } = site.open();
+  const path = join(temporaryFolder(), 'ledger.ndjson');
+  const ledger = writeLedger(queue, path);
+  const enqueue = (id: string) => queue.enqueue('confirm', { id }, { id });
+  for (let n = 0; n < 10; n++) await enqueue(`run-${n}`);
+  await queue.enqueue('confirm', {});
+  await site.work();
+  await site.hasRun(11);
+  await queue.enqueue('confirm', {}, { id: 'later', runAt: Date.now() + 3_600_000 });
+  await queue.close();
+  await ledger.close();
+  const verify = () => verifyOn(site.server, path, '--transport', 'bullmq');
+
+  const well = await verify();
+  expect(well.report.counts).toMatchObject({ delivered: 12, lost: 0, doubled: 0, unknowable: 0 });
+  expect(well.code).toBe(0);
+
+  await site.server.command('DEL', 'bull:orders:de:rsq:run-3');
+  const lost = await verify();
+  expect(lost.report.counts).toMatchObject({ delivered: 11, lost: 1 });
+  expect(lost.report.examples.lost).toEqual(['run-3']);
+  expect(lost.code).toBe(1);
+});
+
+it('finds a job of BullMQ doubled that stands in line twice', async () => {
+  const site = await bullMqSite(bullMqKinds[0] as (typeof bullMqKinds)[number]);
+  const { queue } = site.open();
+  const path = join(temporaryFolder(), 'ledger.ndjson');
+  const ledger = writeLedger(queue, path);
+  for (const id of ['a', 'b', 'c']) await queue.enqueue('confirm', {}, { id });
+  await queue.close();
+  await ledger.close();
+  await site.server.command('LPUSH', 'bull:orders:wait', 'b');
+  const { code, report } = await verifyOn(site.server, path, '--transport', 'bullmq');
+  expect(report.counts).toMatchObject({ delivered: 2, doubled: 1 });
+  expect(report.examples.doubled).toEqual(['b']);
+  expect(code).toBe(1);
+});

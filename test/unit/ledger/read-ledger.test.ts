@@ -1,0 +1,46 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { type LedgerLine, readLedger } from '../../../src/ledger/index.js';
+import { jobRecord } from '../support/job-record.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+
+async function read(text: string): Promise<(LedgerLine | undefined)[]> {
+  const path = join(temporaryFolder(), 'ledger.ndjson');
+  writeFileSync(path, text);
+  const lines: (LedgerLine | undefined)[] = [];
+  await readLedger(path, (line) => lines.push(line));
+  return lines;
+}
+
+const line = { v: 1, at: 5, queue: 'orders', event: 'enqueued', id: 'ä' };
+
+it('reads lines across the pieces of a large file, and skips empty ones', async () => {
+  const many = Array.from({ length: 20_000 }, (_, n) => ({ ...line, id: `ä-${n}` }));
+  expect(await read(`\n${many.map((one) => JSON.stringify(one)).join('\n')}\n\n`)).toEqual(many);
+});
+
+it.each([
+  ['a torn one', JSON.stringify(line).slice(0, -3)],
+  ['one that another line was written into', `${JSON.stringify(line).slice(0, 30)}${JSON.stringify(line)}`],
+  ['one of a later version', JSON.stringify({ ...line, v: 2 })],
+  ['one of an event that is not known', JSON.stringify({ ...line, event: 'sung' })],
+  ['one without an id', JSON.stringify({ ...line, id: undefined })],
+  ['no object', '5'],
+])('takes %s for no line, and goes on', async (_, bad) => {
+  expect(await read(`${bad}\n${JSON.stringify(line)}\n`)).toEqual([undefined, line]);
+  expect(await read(`${JSON.stringify(line)}\n${bad}`)).toEqual([line, undefined]);
+});
+
+it("takes a store's export", async () => {
+  const job = jobRecord({ id: 'a', enqueuedAt: 7 });
+  const parked = { job: { ...job, id: 'b' }, reason: 'rejected: ERR', parkedAt: 9 };
+  expect(await read(`${JSON.stringify(job)}\n${JSON.stringify(parked)}\n`)).toEqual([
+    { v: 1, at: 7, queue: job.queue, event: 'backed-up', id: 'a' },
+    { v: 1, at: 9, queue: job.queue, event: 'parked', id: 'b', reason: 'rejected' },
+  ]);
+});
+
+it('rejects a file that is not there', async () => {
+  await expect(readLedger('/no/such/ledger', () => {})).rejects.toThrow('ENOENT');
+});
