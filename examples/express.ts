@@ -1,9 +1,11 @@
-// An HTTP service that takes jobs also while Redis does not, says how its queue is, and shuts down without losing one.
+// An Express 5 service that takes jobs also while Redis does not, says how its queue is, and shuts down without losing one.
 //   npx tsx examples/express.ts      (REDIS_URL, default redis://127.0.0.1:6379; PORT, default 3000;
 //                                     BACKUP_JOBS, default 100000: how many jobs may wait in this process's memory)
 //   curl -i localhost:3000/jobs -H 'content-type: application/json' \
 //     -d '{ "name": "faq.generate", "payload": { "question": "What if Redis is down?" } }'
-//   curl -i localhost:3000/health/redis
+//   curl -i localhost:3000/health/live       this process answers, whatever Redis does
+//   curl -i localhost:3000/health/ready      200 also while Redis is down, as long as the backup takes jobs
+//   curl -i localhost:3000/health/redis      503 while Redis takes no writes
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import {
@@ -12,6 +14,7 @@ import {
   MemoryBackupStore,
   ResilientQueue,
 } from '@morningai/resilient-queue';
+import { createHealth } from '@morningai/resilient-queue/health';
 import express, { type ErrorRequestHandler } from 'express';
 import { Redis } from 'ioredis';
 
@@ -24,6 +27,8 @@ const queue = new ResilientQueue('orchestrator', {
 queue.on('health', ({ status, backup }) => console.log(`queue is ${status}, ${backup.pending} jobs wait`));
 queue.on('dropped', ({ id, reason }) => console.error(`job ${id} is lost: ${reason}`));
 queue.on('error', ({ kind, error }) => console.error(`queue: ${kind}: ${error.message}`));
+
+const health = createHealth(queue);
 
 const statusOf: Partial<Record<ErrorCode, number>> = {
   NAME_INVALID: 400,
@@ -43,10 +48,9 @@ app.post('/jobs', async (request, response) => {
   response.status(202).json(await queue.enqueue(name, payload, { id }));
 });
 
-app.get('/health/redis', async (_request, response) => {
-  const report = await queue.check({ timeoutMs: 500 });
-  response.status(report.status === 'down' ? 503 : 200).json(report);
-});
+app.get('/health/live', health.nodeHandler('liveness'));
+app.get('/health/ready', health.nodeHandler('readiness'));
+app.get('/health/redis', health.nodeHandler('redis'));
 
 const onError: ErrorRequestHandler = (error, _request, response, next) => {
   const status = isResilientQueueError(error) ? statusOf[error.code] : undefined;

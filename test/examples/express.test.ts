@@ -2,84 +2,51 @@ import { streamKey } from '@morningai/resilient-queue';
 import { expect, it } from 'vitest';
 import { RedisServer } from '../support/redis-server.js';
 import { readStream } from '../support/stream.js';
-import { waitFor } from '../support/wait-for.js';
-import { Child, redisUrl } from './support/child.js';
+import { type Answer, Service } from './support/service.js';
 
-interface Answer {
-  readonly status: number;
-  readonly retryAfter: string | null;
-  readonly body: Record<string, unknown>;
+const file = 'examples/express.ts';
+
+const post = (service: Service, body: unknown) => service.post('/jobs', body);
+
+interface Checks {
+  readonly 'backup:pending': readonly { readonly observedValue: number }[];
 }
 
-class Service extends Child {
-  #url = '';
-
-  static async start(server: RedisServer, env: NodeJS.ProcessEnv = {}): Promise<Service> {
-    const service = new Service('examples/express.ts', {
-      env: { REDIS_URL: redisUrl(server), PORT: '0', ...env },
-    });
-    const [, url] = await service.printed(/listening on (http:\S+)/);
-    service.#url = url as string;
-    return service;
-  }
-
-  async get(path: string): Promise<Answer> {
-    return answerOf(await fetch(this.#url + path, { headers: { connection: 'close' } }));
-  }
-
-  async post(body: unknown): Promise<Answer> {
-    const headers = { 'content-type': 'application/json', connection: 'close' };
-    return answerOf(
-      await fetch(`${this.#url}/jobs`, { method: 'POST', headers, body: JSON.stringify(body) }),
-    );
-  }
-
-  /** Waits until the health page says so. */
-  async becomes(status: string): Promise<Answer> {
-    return waitFor(
-      async () => {
-        const answer = await this.get('/health/redis');
-        return answer.body.status === status && answer;
-      },
-      { what: `the service to be ${status}`, timeoutMs: 20_000, everyMs: 50 },
-    );
-  }
-}
-
-async function answerOf(response: Response): Promise<Answer> {
-  const text = await response.text();
-  const body = text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : { text };
-  return { status: response.status, retryAfter: response.headers.get('retry-after'), body };
-}
+const pendingIs =
+  (count: number) =>
+  ({ body }: Answer): boolean =>
+    (body.checks as Checks)['backup:pending'][0]?.observedValue === count;
 
 const idsIn = async (server: RedisServer) =>
   (await readStream(server, streamKey('orchestrator'))).map(({ fields }) => fields.id);
 
 it('takes jobs over HTTP while Redis is up, killed, and back, and lays each down once', async () => {
   await using server = await RedisServer.start();
-  await using service = await Service.start(server);
+  await using service = await Service.start(file, server);
   const job = { name: 'faq.generate', payload: { question: 'What if Redis is down?' } };
 
-  const up = await service.post(job);
+  const up = await post(service, job);
   expect(up).toMatchObject({ status: 202, body: { outcome: 'enqueued', durability: 'acked' } });
-  expect(await service.post({ ...job, id: 'mine' })).toMatchObject({ status: 202, body: { id: 'mine' } });
-  expect(await service.post({ ...job, id: 'mine' })).toMatchObject({
+  expect(await post(service, { ...job, id: 'mine' })).toMatchObject({ status: 202, body: { id: 'mine' } });
+  expect(await post(service, { ...job, id: 'mine' })).toMatchObject({
     status: 202,
     body: { id: 'mine', outcome: 'duplicate' },
   });
-  expect(await service.get('/health/redis')).toMatchObject({ status: 200, body: { status: 'up' } });
+  for (const path of ['/health/live', '/health/ready', '/health/redis']) {
+    expect(await service.get(path)).toMatchObject({ status: 200, body: { status: 'pass' } });
+  }
 
   await server.kill();
-  const down = await Promise.all(Array.from({ length: 20 }, () => service.post(job)));
+  const down = await Promise.all(Array.from({ length: 20 }, () => post(service, job)));
   for (const answer of down) expect(answer).toMatchObject({ status: 202, body: { outcome: 'backed-up' } });
-  expect(await service.becomes('degraded')).toMatchObject({
-    status: 200,
-    body: { breaker: 'open', backup: { pending: 20 } },
-  });
+  const waiting = await service.until('/health/ready', 'to have 20 jobs', pendingIs(20));
+  expect(waiting).toMatchObject({ status: 200, body: { status: 'warn' } });
+  expect(await service.get('/health/redis')).toMatchObject({ status: 503, body: { status: 'fail' } });
+  expect(await service.get('/health/live')).toMatchObject({ status: 200 });
 
   await server.restart();
-  expect(await service.becomes('up')).toMatchObject({ status: 200, body: { backup: { pending: 0 } } });
-  const back = await service.post(job);
+  expect(pendingIs(0)(await service.becomes('/health/ready', 200, 'pass'))).toBe(true);
+  const back = await post(service, job);
   expect(back).toMatchObject({ status: 202, body: { outcome: 'enqueued' } });
 
   service.signal('SIGTERM');
@@ -91,48 +58,51 @@ it('takes jobs over HTTP while Redis is up, killed, and back, and lays each down
 
 it('answers 400 to what no retry can mend, with nothing written', async () => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
-  await using service = await Service.start(server);
+  await using service = await Service.start(file, server);
   const big = 'x'.repeat(1024 * 1024);
-  expect(await service.post({ payload: 1 })).toMatchObject({ status: 400, body: { code: 'NAME_INVALID' } });
-  expect(await service.post({ name: 'a', id: '' })).toMatchObject({
+  expect(await post(service, { payload: 1 })).toMatchObject({ status: 400, body: { code: 'NAME_INVALID' } });
+  expect(await post(service, { name: 'a', id: '' })).toMatchObject({
     status: 400,
     body: { code: 'ID_INVALID' },
   });
-  expect(await service.post({ name: 'a', payload: big })).toMatchObject({
+  expect(await post(service, { name: 'a', payload: big })).toMatchObject({
     status: 400,
     body: { code: 'PAYLOAD_TOO_LARGE', fate: 'not-delivered' },
   });
   expect(await idsIn(server)).toEqual([]);
-  expect(await service.post({ name: 'a' })).toMatchObject({ status: 202, body: { outcome: 'enqueued' } });
+  expect(await post(service, { name: 'a' })).toMatchObject({ status: 202, body: { outcome: 'enqueued' } });
 });
 
 it('answers 503 when the backup is full, and takes the same id again later', async () => {
   await using server = await RedisServer.start();
-  await using service = await Service.start(server, { BACKUP_JOBS: '2' });
+  await using service = await Service.start(file, server, { BACKUP_JOBS: '2' });
   await server.kill();
-  const kept = [await service.post({ name: 'a' }), await service.post({ name: 'a' })];
-  const refused = await service.post({ name: 'a' });
+  const kept = [await post(service, { name: 'a' }), await post(service, { name: 'a' })];
+  const refused = await post(service, { name: 'a' });
   expect(refused).toMatchObject({
     status: 503,
     retryAfter: '1',
     body: { code: 'BACKUP_FULL', fate: 'not-delivered', jobId: expect.any(String) },
   });
-  expect(await service.get('/health/redis')).toMatchObject({ status: 503, body: { status: 'down' } });
+  expect(await service.becomes('/health/ready', 503)).toMatchObject({
+    retryAfter: '5',
+    body: { status: 'fail' },
+  });
 
   await server.restart();
-  await service.becomes('up');
+  await service.becomes('/health/ready', 200, 'pass');
   const id = refused.body.jobId;
-  expect(await service.post({ name: 'a', id })).toMatchObject({ status: 202, body: { id } });
-  expect(await service.post({ name: 'a', id })).toMatchObject({ body: { outcome: 'duplicate' } });
+  expect(await post(service, { name: 'a', id })).toMatchObject({ status: 202, body: { id } });
+  expect(await post(service, { name: 'a', id })).toMatchObject({ body: { outcome: 'duplicate' } });
   const accepted = [...kept.map(({ body }) => body.id), id];
   expect((await idsIn(server)).sort()).toEqual(accepted.sort());
 });
 
 it('ends on SIGTERM also while Redis hangs, saying what was left', async () => {
   await using server = await RedisServer.start();
-  await using service = await Service.start(server);
+  await using service = await Service.start(file, server);
   server.pause();
-  const under = service.post({ name: 'a' });
+  const under = post(service, { name: 'a' });
   expect(await under).toMatchObject({ status: 202, body: { outcome: 'backed-up' } });
   service.signal('SIGTERM');
   expect(await service.ended).toEqual({ code: 0, signal: null });

@@ -54,6 +54,15 @@ describe('the README', () => {
     });
   });
 
+  it('shows of each framework what its example has', async () => {
+    const readme = await readFile(join(root, 'README.md'), 'utf8');
+    const rows = [...readme.matchAll(/^\| .+ \| `(.+)` \| \[.+\]\((examples\/.+)\) \|$/gm)];
+    expect(rows.length).toBeGreaterThanOrEqual(9);
+    for (const [, line, file] of rows) {
+      expect(await readFile(join(root, file as string), 'utf8')).toContain(line);
+    }
+  });
+
   it('names every option, error code and status that there is', async () => {
     const readme = await readFile(join(root, 'README.md'), 'utf8');
     const sources = {

@@ -77,6 +77,22 @@ it('answers a fetch request with a Response', async () => {
   expect([down.status, down.headers.get('retry-after')]).toEqual([500, '5']);
   const head = await handler({ method: 'HEAD' });
   expect([head.status, head.body]).toEqual([500, null]);
+  for (const withoutMethod of [null, 7, { method: 7 }, { req: { method: 'HEAD' } }]) {
+    expect((await handler(withoutMethod)).body).not.toBeNull();
+  }
+});
+
+it('reads the headers of a fetch request, without which Next.js may keep the answer when an app is built', async () => {
+  const { health } = open();
+  const read: unknown[] = [];
+  const request = new Proxy(new Request('http://localhost/health/live'), {
+    get(target, name) {
+      read.push(name);
+      return Reflect.get(target, name, target);
+    },
+  });
+  await health.fetchHandler('liveness')(request);
+  expect(read).toContain('headers');
 });
 
 it('answers events of Lambda, in either version of the payload', async () => {

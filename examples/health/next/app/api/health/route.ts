@@ -1,0 +1,3 @@
+import { health } from '@/queue';
+
+export const GET = health.fetchHandler('readiness');
