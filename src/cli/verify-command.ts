@@ -7,11 +7,11 @@ import { openBackup } from './open-backup.js';
 import { openClient } from './open-client.js';
 import { printVerdict } from './print-verdict.js';
 
-const summary = 'Holds a ledger of accepted jobs against Redis and the backup: was anything lost or doubled?';
+const summary = 'hold a ledger of accepted jobs against Redis and the backup: was anything lost or doubled?';
 
 const help = `Usage: resilient-queue verify --queue <name> --ledger <file> [options]
 
-${summary}
+Holds a ledger of accepted jobs against Redis and the backup: was anything lost or doubled?
 It only reads, and the queue may be at work meanwhile. The ledger is what writeLedger() wrote, or a store's
 export (a JobRecord a line); give the files of all processes that accepted jobs.
 
