@@ -1,0 +1,139 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { ResilientQueue } from '@morningai/resilient-queue';
+import { LmdbBackupStore } from '@morningai/resilient-queue/backup/lmdb';
+import { createHealth } from '@morningai/resilient-queue/health';
+import { writeLedger } from '@morningai/resilient-queue/ledger';
+import { Redis } from 'ioredis';
+import { expect, it, onTestFinished } from 'vitest';
+import { findRedisServer } from '../../scripts/find-redis-server.js';
+import { RedisServer } from '../support/redis-server.js';
+import { waitFor } from '../support/wait-for.js';
+import { jobRecord } from '../unit/support/job-record.js';
+import { redisUrl, root } from './support/child.js';
+
+const QUEUE = 'orchestrator';
+const runbook = readFileSync(join(root, 'docs/redis-outage.md'), 'utf8');
+const blocks = [...runbook.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] as string);
+
+interface Outcome {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** A project that has installed the library, and a shell in it: whoever is on call. */
+async function onCall(server: RedisServer, service: string) {
+  const folder = mkdtempSync(join(root, 'test/examples/.runbook-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const bin = join(folder, 'node_modules/.bin');
+  mkdirSync(bin, { recursive: true });
+  mkdirSync(join(folder, 'var'));
+  writeFileSync(join(folder, 'package.json'), '{ "name": "service", "private": true }');
+  symlinkSync(join(root, 'dist/cli/main.js'), join(bin, 'resilient-queue'));
+  symlinkSync(join(root, 'node_modules/.bin/tsx'), join(bin, 'tsx'));
+  symlinkSync(join(root, 'examples'), join(folder, 'examples'));
+  const env = {
+    ...{ ...process.env, NO_COLOR: '1', SERVICE: service, REDIS_URL: redisUrl(server) },
+    // redis-cli is installed where the server is.
+    PATH: `${dirname(await findRedisServer())}:${process.env.PATH}`,
+  };
+  const untried = new Set(blocks);
+  return {
+    folder,
+    untried,
+    /** Types the runbook's one command, or list of commands, that has `words` in it. */
+    async types(words: string): Promise<Outcome> {
+      const block = blocks.filter((one) => one.includes(words));
+      expect(block, `the runbook's blocks with ${words}`).toHaveLength(1);
+      untried.delete(block[0] as string);
+      return new Promise((resolve) => {
+        const args = ['-euo', 'pipefail', '-c', block[0] as string];
+        execFile('bash', args, { cwd: folder, env }, (error, stdout, stderr) =>
+          resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr }),
+        );
+      });
+    },
+  };
+}
+
+it('has commands that say what is the matter, in every phase of an outage, and prove that nothing was lost', async () => {
+  expect(existsSync(join(root, 'dist/cli/main.js')), 'npm run build').toBe(true);
+  await using server = await RedisServer.start();
+  const http = createServer((request, response) => void ready(request, response)).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  onTestFinished(() => void http.close());
+  const person = await onCall(server, `http://127.0.0.1:${(http.address() as AddressInfo).port}`);
+  const redis = new Redis(server.port, { retryStrategy: () => 100 });
+  redis.on('error', () => {});
+  onTestFinished(() => redis.disconnect());
+  const backup = new LmdbBackupStore({ path: join(person.folder, 'var/orchestrator') });
+  const poison = jobRecord({ queue: QUEUE, name: 'poison' });
+  await backup.append(QUEUE, [poison]);
+  const lease = await backup.lease(QUEUE, 1, 1000);
+  await backup.park(lease?.token as string, [poison.id], 'rejected');
+  const queue = new ResilientQueue(QUEUE, { redis, backup });
+  const ready = createHealth(queue).nodeHandler('readiness');
+  const ledger = writeLedger(queue, join(person.folder, 'var/ledger.ndjson'));
+  const enqueue = (count: number) =>
+    Promise.all(Array.from({ length: count }, (_, n) => queue.enqueue('faq.generate', { n })));
+  await enqueue(20);
+
+  expect(await person.types('export REDIS_URL')).toEqual({ code: 0, output: '' });
+  const up = await person.types('/health/ready');
+  expect(up.output).toMatch(/^HTTP\/1\.1 200 OK.*"status":"pass"/s);
+  expect((await person.types('SET rsq:by-hand')).output).toBe('OK\n');
+  expect((await person.types('SLOWLOG GET')).output).toMatch(
+    /used_memory_human.*maxmemory_policy.*connected_clients.*loading:0.*master/s,
+  );
+  expect(JSON.parse((await person.types('doctor --json')).output)).toMatchObject({
+    checks: expect.any(Array),
+  });
+
+  await server.kill();
+  expect((await enqueue(30)).map(({ outcome }) => outcome)).toContain('backed-up');
+  await waitFor(() => queue.health().status === 'degraded', { what: 'the outage to be noticed' });
+  const down = await person.types('/health/ready');
+  expect(down.output).toMatch(/^HTTP\/1\.1 200 OK.*"status":"warn".*"degraded".*backup:left/s);
+  expect(await person.types('SET rsq:by-hand')).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('refused'),
+  });
+  const examined = await person.types('resilient-queue doctor\n');
+  expect(examined).toMatchObject({ code: 1, output: expect.stringMatching(/port/i) });
+  expect(examined.output).not.toContain(String(server.port));
+
+  await server.restart();
+  await waitFor(() => queue.health().status === 'up', { what: 'the replay', timeoutMs: 20_000 });
+  const parked = await person.types('parked-jobs.ts');
+  expect(parked.output).toContain(`${poison.id}  poison  rejected`);
+  await queue.close();
+  await ledger.close();
+  const proof = await person.types('resilient-queue verify');
+  expect(proof.output).toMatch(/delivered +50 .*lost +0.*doubled +0/s);
+  expect(proof.code, proof.output).toBe(0);
+  expect([...person.untried]).toEqual([]);
+});
+
+it('has a row for every kind of failure that an event may name', () => {
+  const source = readFileSync(join(root, 'src/policy/outage.ts'), 'utf8');
+  const [, union = ''] = /type FailureKind =\n([^;]+);/.exec(source) ?? [];
+  const kinds = [...union.matchAll(/'([^']+)'/g)].map((match) => match[1] as string);
+  expect(kinds.length).toBeGreaterThan(15);
+  const named = [...runbook.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell = '']) => [
+    ...cell.matchAll(/`([^`]+)`/g),
+  ]);
+  const words = named.map((match) => match[1]);
+  expect(kinds.filter((kind) => !words.includes(kind))).toEqual([]);
+});
