@@ -6,8 +6,9 @@ import { doctorTransports } from '../doctor/needed-rights.js';
 import { NoClientError } from '../doctor/open-client.js';
 import { type ConnectionConfig, parseTarget } from '../doctor/target.js';
 import type { Command, CommandIo } from './command.js';
+import { isConfigFile, readConfig } from './read-config.js';
 
-const help = `resilient-queue doctor [options] [url]
+const help = `resilient-queue doctor [options] [url | config.json]
 
 Examines a Redis and the way to it: connection, resources, logs, configuration, network,
 high availability. Says of each check what it found, what is expected, and what to do.
@@ -15,6 +16,8 @@ It writes one key that expires after a minute, and changes nothing else.
 
   url                redis://user:password@host:6379/0, rediss://… for TLS, or host:port;
                      without one, the environment variable REDIS_URL
+  config.json        a file with { host, port, username, password, db, tls }, where tls is true
+                     or what node:tls takes ({ "ca": "-----BEGIN CERTIFICATE…" })
 
   --queue <name>     write the canary beside this queue's keys (for users with few rights)
   --transport <name> whose rights are needed: streams (the default), rq or bullmq
@@ -32,7 +35,7 @@ cannot be reached: the report says why), or with --strict there is a warning; 2 
 was called wrongly, or no Redis client is installed to look with.
 `;
 
-/** `resilient-queue doctor <url>`. */
+/** `resilient-queue doctor <url | config.json>`. */
 export const doctorCommand: Command = {
   name: 'doctor',
   summary: 'examine a Redis and the way to it, and say what to do',
@@ -94,7 +97,7 @@ function readCall(args: readonly string[], io: CommandIo): Call | string | undef
       return '--timeout takes a number of milliseconds above 0.';
     const transport = doctorTransports.find((name) => name === (values.transport ?? 'streams'));
     if (!transport) return `--transport takes one of ${doctorTransports.join(', ')}.`;
-    const address = parseTarget(url);
+    const address = parseTarget(isConfigFile(url) ? readConfig(url) : url);
     return {
       target: values.tls && !address.tls ? { ...address, tls: true } : address,
       options: { timeoutMs, transport, queueName: values.queue, showTarget: values['show-target'] },

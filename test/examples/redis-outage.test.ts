@@ -137,3 +137,27 @@ it('has a row for every kind of failure that an event may name', () => {
   const words = named.map((match) => match[1]);
   expect(kinds.filter((kind) => !words.includes(kind))).toEqual([]);
 });
+
+it('names commands of Redis that there are, as they are written', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no' });
+  const commands = new Set(
+    [...runbook.matchAll(/`([A-Z]{4,}(?: [A-Za-z]+)*(?: \d+)?)`/g)].map(([, text]) => text as string),
+  );
+  // What somebody else has done, and what nobody should do.
+  const others = new Set(['CLIENT KILL', 'FLUSHALL']);
+  const tried: string[] = [];
+  for (const command of commands) {
+    if (others.has(command)) continue;
+    const [name = '', ...args] = command.split(' ');
+    const problem = await server.command(name, ...args).then(
+      () => '',
+      ({ message }: Error) => message,
+    );
+    // Where there is nothing to end, and no cluster.
+    expect(problem, command).toMatch(/^$|^NOTBUSY|cluster support disabled/);
+    tried.push(command);
+  }
+  expect(tried).toEqual(
+    expect.arrayContaining(['ROLE', 'SLOWLOG GET 10', 'SCRIPT KILL', 'CLIENT LIST', 'INFO persistence']),
+  );
+});

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +9,7 @@ import { run } from '../../../src/cli/run.js';
 import type { DoctorReport } from '../../../src/doctor/index.js';
 import { startRedis } from '../../support/doctor.js';
 import { freePort } from '../../support/free-port.js';
+import { temporaryFolder } from '../../unit/support/temporary-folder.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
@@ -128,5 +130,40 @@ describe('resilient-queue doctor', () => {
     expect(out).toMatch(/This user may not use INFO/);
     expect(out).toMatch(/\d+ of \d+ checks could be made/);
     expect(out).toContain('the library needs:   ~rsq:* +evalsha');
+  });
+});
+
+describe('a configuration in a file', () => {
+  const write = (text: string) => {
+    const path = join(temporaryFolder(), 'redis.json');
+    writeFileSync(path, text);
+    return path;
+  };
+
+  it('says where Redis is, and as whom to go there', async () => {
+    const server = await startRedis({ appendOnly: 'yes' });
+    await server.command('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all');
+    const config = { host: '127.0.0.1', port: server.port, username: 'app', password: 'secret' };
+    expect(await call(['doctor', write(JSON.stringify(config))])).toMatchObject({ code: 0, err: '' });
+    const wrong = await call(['doctor', '--json', write(JSON.stringify({ ...config, password: 'old' }))]);
+    expect(wrong.code).toBe(1);
+    expect(wrong.out).toContain('"wrong-password"');
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['is no JSON', '{ host: secret-host }', /is no JSON/],
+    ['is no object', '["secret-host"]', /must be an object/],
+    ['has the names of another client', '{ "socket": { "host": "secret-host" } }', /has no socket/],
+  ])('that %s is a mistake, and not quoted', async (_, text, message) => {
+    const { code, out, err } = await call(['doctor', write(text)]);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(message);
+    expect(err).not.toContain('secret-host');
+  });
+
+  it('that is not there is a mistake', async () => {
+    const { code, err } = await call(['doctor', './nowhere/redis.json']);
+    expect(code).toBe(2);
+    expect(err).toContain('cannot be read (ENOENT)');
   });
 });
