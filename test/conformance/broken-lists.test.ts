@@ -161,3 +161,18 @@ it.each(Object.entries(brokenLists))('notices a list that %s', async (_, { make,
 it('notices nothing about a list with several writes that are taken back', async () => {
   expect(await failuresOfList(indexed({}))).toEqual([]);
 });
+
+it('notices nothing about one that leaves something of a job, and says that its fate is unknown', async () => {
+  const makeInDoubt = () => {
+    const transport = indexed({ data: '' })();
+    const deliver = transport.deliver.bind(transport);
+    return Object.assign(transport, {
+      async deliver(...args: Parameters<typeof deliver>) {
+        const { outcomes, witness } = await deliver(...args);
+        const doubt = { rejected: new Error('Something of the job may be there.') };
+        return { outcomes: outcomes.map((told) => (typeof told === 'object' ? doubt : told)), witness };
+      },
+    });
+  };
+  expect(await failuresOfList(makeInDoubt)).toEqual([]);
+});
