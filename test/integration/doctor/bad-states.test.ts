@@ -23,6 +23,10 @@ async function startReplicaOf(primary: RedisServer): Promise<RedisServer> {
     what: 'the replica to be linked',
     timeoutMs: 20_000,
   });
+  // The primary counts it once it has heard that the replica has its data: up to a second later.
+  await waitFor(async () => /state=online/.test((await infoOf(primary, 'slave0')) ?? ''), {
+    what: 'the primary to count it',
+  });
   return replica;
 }
 
