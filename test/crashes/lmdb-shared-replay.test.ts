@@ -41,6 +41,7 @@ async function leaveBacklog() {
   const settings = { port: proxy.port, path, queue: QUEUE, callers: 0, batchSize: 64, attemptTimeoutMs: 200 };
   return {
     ids: receipts.map(({ id }) => id),
+    proxy,
     store: new LmdbBackupStore({ path }),
     start: (name: string): RunningProgram => worker.start({ ...settings, name }),
     standing: async () =>
@@ -60,9 +61,15 @@ const replayed = (store: LmdbBackupStore, share: number) =>
   });
 
 it('lays each job down once when three processes replay one backlog and one is killed in the middle', async () => {
-  const { ids, store, start, standing, stop } = await leaveBacklog();
+  const { ids, proxy, store, start, standing, stop } = await leaveBacklog();
   try {
+    // Until all are there: on a busy machine the first two are done before the third has started.
+    await proxy.refuse();
     const workers = ['a', 'b', 'c'].map(start);
+    await waitFor(() => workers.every((one) => one.lines().includes('ready')), {
+      ...{ what: 'all to be ready', timeoutMs: 20_000 },
+    });
+    await proxy.accept();
     await replayed(store, 0.4);
     await workers[0]?.kill();
     expect((await store.stats(QUEUE)).pending).toBeGreaterThan(0);
