@@ -68,6 +68,17 @@ describe('startup', () => {
     expect(queues[1].checks).toBe(checks);
     expect(await health.check('readiness')).toMatchObject({ status: 'fail' });
   });
+
+  it('does not take a queue’s word that it is up before Redis or the backup can take a job', async () => {
+    const queue = new ScriptedQueue();
+    // As it is just after the start, with Redis down and a full backup, until the breaker opens.
+    Object.assign(queue, { status: 'recovering', redis: { reachable: false, writable: false } });
+    queue.takesBackups = false;
+    const health = createHealth(queue, { cacheMs: 0 });
+    expect(await health.check('startup')).toMatchObject({ status: 'fail' });
+    queue.takesBackups = true;
+    expect(await health.check('startup')).toMatchObject({ status: 'pass' });
+  });
 });
 
 describe('redis', () => {
