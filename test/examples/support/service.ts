@@ -7,6 +7,7 @@ export interface Answer {
   readonly retryAfter: string | null;
   readonly type: string | null;
   readonly cacheControl: string | null;
+  readonly contentLength: string | null;
   readonly body: Record<string, unknown>;
 }
 
@@ -64,6 +65,7 @@ export class Service extends Child {
       retryAfter: response.headers.get('retry-after'),
       type: response.headers.get('content-type'),
       cacheControl: response.headers.get('cache-control'),
+      contentLength: response.headers.get('content-length'),
     };
   }
 }
