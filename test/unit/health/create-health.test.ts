@@ -107,6 +107,8 @@ describe('a queue that cannot say how it is', () => {
   const broken: Readonly<Record<string, () => Promise<HealthReport>>> = {
     'rejects with an error': () => Promise.reject(new Error('redis://user:hunter2@10.0.0.1:6379 is gone')),
     'rejects with a word': () => Promise.reject('hunter2'),
+    'rejects with an error whose message is none': () =>
+      Promise.reject(Object.assign(new Error(), { message: ['hunter2'] })),
     'throws at once': () => {
       throw new Error('hunter2 at 10.0.0.1:6379');
     },
