@@ -51,7 +51,7 @@ export interface HealthResult {
   readonly status: ProbeStatus;
   /** One fixed sentence. */
   readonly message: string;
-  /** When the queues were looked at; epoch ms. */
+  /** When the first of the queues had been looked at; epoch ms. */
   readonly checkedAt: number;
   /** How long ago that was, ms: probes that come together share a look. */
   readonly ageMs: number;

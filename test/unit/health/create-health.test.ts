@@ -187,6 +187,21 @@ describe('time', () => {
     expect(queue.checks).toBe(2);
   });
 
+  it('is counted from the first answer, which waits for those of the other queues', async () => {
+    const clock = new VirtualClock();
+    const queue = new ScriptedQueue();
+    const hung = Object.assign(new ScriptedQueue('hung'), { instead: never });
+    const health = createHealth([queue, hung], { clock });
+    const checkedAt = clock.now();
+    const checking = health.check('redis');
+    await clock.advance(500);
+    expect(await checking).toMatchObject({ ageMs: 500, checkedAt });
+    queue.redis = { reachable: false, writable: false };
+    const again = health.check('redis');
+    await clock.advance(500);
+    expect((await again).queues[0]).toMatchObject({ queue: queue.name, status: 'fail' });
+  });
+
   it('shares a look between all that ask meanwhile, also without a cache', async () => {
     const queue = new ScriptedQueue();
     const health = createHealth(queue, { cacheMs: 0 });
