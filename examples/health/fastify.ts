@@ -15,8 +15,8 @@ const health = createHealth(queue);
 
 const answer =
   (probe: HealthProbe): RouteHandler =>
-  async ({ method }, reply) => {
-    const { status, headers, body } = await health.respond(probe, { method });
+  async (_request, reply) => {
+    const { status, headers, body } = await health.respond(probe);
     return reply.code(status).headers(headers).send(body);
   };
 

@@ -32,6 +32,8 @@ createTerminus(server, {
   headers: { 'cache-control': 'no-store' },
   signals: ['SIGTERM', 'SIGINT'],
   useExit0: true,
+  // After that, by default after a second, requests under way are cut: an enqueue() may take six during an outage.
+  timeout: 10_000,
   // Called when every request that was under way is answered.
   onSignal: async () => {
     const { pending } = await queue.close();

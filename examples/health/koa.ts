@@ -20,7 +20,7 @@ const health = createHealth(queue);
 const answer =
   (probe: HealthProbe): Middleware =>
   async (context) => {
-    const { status, headers, body } = await health.respond(probe, { method: context.method });
+    const { status, headers, body } = await health.respond(probe);
     context.status = status;
     context.set(headers);
     context.body = body;

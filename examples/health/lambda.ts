@@ -29,13 +29,18 @@ export async function handler(event: APIGatewayProxyEventV2): Promise<APIGateway
     case 'GET /health/redis':
       return answerRedis(event);
     case 'POST /jobs':
-      return enqueue(event.body, event.headers['idempotency-key']);
+      return enqueue(bodyOf(event), event.headers['idempotency-key']);
     default:
       return { statusCode: 404 };
   }
 }
 
-async function enqueue(body = '', id?: string): Promise<APIGatewayProxyStructuredResultV2> {
+/** AWS hands over in base64 what it does not take for text, as the form that curl calls its data. */
+function bodyOf({ body = '', isBase64Encoded }: APIGatewayProxyEventV2): string {
+  return isBase64Encoded ? Buffer.from(body, 'base64').toString() : body;
+}
+
+async function enqueue(body: string, id?: string): Promise<APIGatewayProxyStructuredResultV2> {
   try {
     return answer(202, await queue.enqueue('faq.generate', JSON.parse(body), { id }));
   } catch (error) {

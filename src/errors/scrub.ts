@@ -30,7 +30,8 @@ export function scrub(text: string): string {
 export function scrubbed(error: unknown): Error {
   const source =
     error instanceof Error ? error : new Error(typeof error === 'string' ? error : 'not an Error');
-  const copy = new Error(scrub(source.message), { cause: undefined });
+  const message: unknown = source.message;
+  const copy = new Error(typeof message === 'string' ? scrub(message) : '', { cause: undefined });
   copy.name = source.name;
   const code: unknown = 'code' in source ? source.code : undefined;
   if (typeof code === 'string') Object.defineProperty(copy, 'code', { value: code, enumerable: true });

@@ -90,7 +90,8 @@ async function ping(connection: RedisConnection): Promise<void> {
     if (String(reply) !== 'PONG') throw new ReplyMismatchError();
   } catch (error) {
     // A user without the right to PING has his answer all the same: Redis is well, and refuses that.
-    if (sortFailure(error, false).treatment !== 'caller') throw error;
+    // Not so with `ERR` and a reason: a proxy, or a service whose limit is reached, says that in Redis's place.
+    if (sortFailure(error, false).kind !== 'noperm') throw error;
   }
 }
 

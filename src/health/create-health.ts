@@ -27,7 +27,10 @@ export interface HandlerOptions {
 
 /** How {@link Health.respond} writes its answer. */
 export interface RespondOptions extends HandlerOptions {
-  /** Of the request; a `HEAD` has no body. @default 'GET' */
+  /**
+   * Of the request; a `HEAD` has no body. Leave it out for a framework that sees to that itself, as Koa and Fastify do: they take
+   * the body's length from it. @default 'GET'
+   */
   readonly method?: string | undefined;
 }
 

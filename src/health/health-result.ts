@@ -19,7 +19,7 @@ export interface BackupBudget {
   readonly pending: number;
   /** The most jobs it may hold. */
   readonly capacity: number;
-  /** Jobs it can still take. */
+  /** Jobs it can still take: `capacity` less `pending`, and none when it refused the last one, or is full of bytes. */
   readonly jobsLeft: number;
   /**
    * At the rate of the last minute, as far as probes came in it; undefined while it does not fill, or was not watched for a second.
@@ -51,7 +51,7 @@ export interface HealthResult {
   readonly status: ProbeStatus;
   /** One fixed sentence. */
   readonly message: string;
-  /** When the queues were looked at; epoch ms. */
+  /** When the first of the queues had been looked at; epoch ms. */
   readonly checkedAt: number;
   /** How long ago that was, ms: probes that come together share a look. */
   readonly ageMs: number;

@@ -1,4 +1,4 @@
-import type { HealthStatus } from './health-report.js';
+import type { HealthReport, HealthStatus } from './health-report.js';
 import type { HealthProbe, ProbeStatus, QueueHealth } from './health-result.js';
 import type { QueueSight } from './queue-watch.js';
 import { NO_CONNECTION, REDIS_IS_UP } from './redis-message.js';
@@ -46,8 +46,13 @@ export const started = hasStarted;
 function judgeQueue(probe: QueueProbe, { report, isRedisWritable }: QueueSight): Verdict {
   if (probe === 'redis') return isRedisWritable ? redisIsUp : redisIsDown;
   if (!report) return cannotSay;
-  if (probe === 'startup') return report.status === 'down' ? isStarting : hasStarted;
+  if (probe === 'startup') return canTakeJobs(report, isRedisWritable) ? hasStarted : isStarting;
   return ready[report.status];
+}
+
+/** A queue is `up` or `recovering` also before the first outage is noticed: what is said once for all has to be true. */
+function canTakeJobs({ status, backup }: HealthReport, isRedisWritable: boolean): boolean {
+  return status !== 'down' && (isRedisWritable || backup.writable);
 }
 
 /** The worst queue's verdict wins. `withDetails`: what is not for strangers is added. */

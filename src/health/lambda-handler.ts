@@ -7,12 +7,14 @@ export interface LambdaResult {
   readonly body: string;
 }
 
-/** The part of an event that is read: the method, in the payload's version 1 or 2. */
+/**
+ * The part of an event that is read: the method, `httpMethod` in the payload's version 1 and of a load balancer,
+ * `requestContext.http.method` in version 2.
+ */
 export interface LambdaEvent {
   readonly httpMethod?: string | undefined;
-  readonly requestContext?:
-    | { readonly http?: { readonly method?: string | undefined } | undefined }
-    | undefined;
+  // No more than an object: with `http` named, TypeScript refuses the contexts that have none.
+  readonly requestContext?: object | undefined;
 }
 
 /** Answers an event of AWS Lambda. Never rejects. */
@@ -20,7 +22,8 @@ export type LambdaHandler = (event?: LambdaEvent) => Promise<LambdaResult>;
 
 export function makeLambdaHandler(respond: (method?: string) => Promise<HealthResponse>): LambdaHandler {
   return async (event) => {
-    const method = event?.requestContext?.http?.method ?? event?.httpMethod;
+    const context = event?.requestContext as { readonly http?: { readonly method?: unknown } } | undefined;
+    const method = context?.http?.method ?? event?.httpMethod;
     const { status, headers, body } = await respond(typeof method === 'string' ? method : undefined);
     return { statusCode: status, headers, body };
   };

@@ -20,7 +20,8 @@ export type NodeHandler = (request: NodeRequest, response: NodeResponse) => Prom
 export function makeNodeHandler(respond: (method?: string) => Promise<HealthResponse>): NodeHandler {
   return (request, response) => {
     checkResponse(response);
-    return answer(response, respond(request?.method));
+    const method: unknown = request?.method;
+    return answer(response, respond(typeof method === 'string' ? method : undefined));
   };
 }
 

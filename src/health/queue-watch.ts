@@ -72,9 +72,10 @@ export class QueueWatch {
     }
   }
 
-  #budget({ backup: { pending, capacity } }: HealthReport): BackupBudget {
+  #budget({ backup: { pending, capacity, writable } }: HealthReport): BackupBudget {
     this.#rate.saw(pending, this.#clock.monotonicMs());
-    const jobsLeft = Math.max(0, capacity - pending);
+    // It may be full of bytes, or refuse for a reason of its own.
+    const jobsLeft = writable ? Math.max(0, capacity - pending) : 0;
     return { pending, capacity, jobsLeft, secondsUntilFull: this.#rate.secondsUntilFull(jobsLeft) };
   }
 }

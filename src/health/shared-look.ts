@@ -51,8 +51,11 @@ export class SharedLook {
   }
 
   async #lookAtAll(): Promise<Kept> {
-    const sights = await Promise.all(this.#watches.map((watch) => watch.look(this.#timeoutMs)));
-    this.#kept = { sights, at: this.#clock.now(), seenAt: this.#clock.monotonicMs() };
+    const looks = this.#watches.map((watch) => watch.look(this.#timeoutMs));
+    // All that is said is as old as the first answer, which may wait long for the others'.
+    await Promise.race(looks);
+    const seen = { at: this.#clock.now(), seenAt: this.#clock.monotonicMs() };
+    this.#kept = { sights: await Promise.all(looks), ...seen };
     return this.#kept;
   }
 }

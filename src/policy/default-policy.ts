@@ -68,7 +68,9 @@ export class RedisPolicy {
       error instanceof RedisFailure && (error.treatment === 'outage' || error.treatment === 'gap');
     this.#breaker = circuitBreaker(handleWhen(countsAsFailure), {
       breaker: this.#trippable,
-      halfOpenAfter: 0,
+      // Whenever the prober likes. Not 0: cockatiel compares wall-clock times, and would refuse every probe for as long as the
+      // machine's clock has been set back.
+      halfOpenAfter: Number.NEGATIVE_INFINITY,
     });
     this.#breaker.onStateChange((state) => {
       if (state !== CircuitState.Closed) this.#openings += 1;

@@ -158,7 +158,8 @@ const unlisted = unknown('unlisted');
 export function sortFailure(error: unknown, isUnsent: boolean): RedisFailure {
   if (error instanceof RedisFailure) return error;
   if (error instanceof InDoubt) return sortFailure(error.cause, isUnsent).inDoubt();
-  const message = error instanceof Error ? error.message : typeof error === 'string' ? error : '';
+  const said: unknown = error instanceof Error ? error.message : error;
+  const message = typeof said === 'string' ? said : '';
   const row = isUnsent ? disconnected : rowOf(error, message);
   return new RedisFailure(row, message === '' ? row.kind : message);
 }

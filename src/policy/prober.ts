@@ -141,10 +141,12 @@ export class Prober {
     this.#clearTimer();
     this.#hinted = false;
     const canary = async () => {
-      if (!(await this.#isReadySoon())) throw this.#gateway.failed(stayedAway());
+      if (!this.#gateway.isReady) throw this.#gateway.failed(stayedAway());
       await this.#gateway.probe(this.#options.attemptTimeoutMs, () => this.hint());
     };
     try {
+      // A gap is no outage before `watch()` says so, however often somebody asks meanwhile: the breaker hears nothing of it.
+      if (this.#isPatient && !(await this.#isReadySoon())) throw this.#gateway.failed(stayedAway());
       // Isolated by hand, the breaker stays as it is, but whether Redis works is still worth knowing.
       await (this.#policy.state === 'isolated' ? canary() : this.#policy.probe(canary));
       this.#silent = 0;
@@ -154,10 +156,15 @@ export class Prober {
     }
   }
 
-  /** A connection that is just being made, or made again after a cut, is no outage yet: that is said by `watch()`. */
-  async #isReadySoon(): Promise<boolean> {
-    if (this.#gateway.isReady || !this.#policy.isClosed) return this.#gateway.isReady;
-    const goOn = () => !this.#isStopped && this.#policy.isClosed;
+  /** No outage is known of. */
+  get #isPatient(): boolean {
+    return !this.#isStopped && (this.#policy.isClosed || this.#policy.state === 'isolated');
+  }
+
+  /** Waits for a connection that is just being made, or made again after a cut. */
+  #isReadySoon(): Promise<boolean> {
+    if (!this.#gateway.isReady) this.watch();
+    const goOn = () => this.#isPatient;
     return untilReady(this.#gateway, this.#clock, this.#options.attemptTimeoutMs, goOn, true);
   }
 

@@ -15,6 +15,7 @@ import { runLoad, settleWithin } from '../support/load.js';
 import { RedisServer } from '../support/redis-server.js';
 import { readStream } from '../support/stream.js';
 import { waitFor } from '../support/wait-for.js';
+import { IdleConnection } from '../unit/support/idle-connection.js';
 
 const NAME = 'health';
 
@@ -209,6 +210,30 @@ it.each(['ioredis', 'node-redis'])(
     expect(await queue.close()).toEqual({ pending: 0 });
   },
 );
+
+it('waits for a connection that is just being made also while the queue is isolated', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no' });
+  const { queue } = open(server.port, { deadlineMs: 5000, attemptTimeoutMs: 2000 });
+  const isolation = queue.isolate();
+  expect((await queue.check()).redis).toMatchObject({ reachable: true, writable: true });
+  isolation.dispose();
+  expect(await queue.close()).toEqual({ pending: 0 });
+});
+
+it('does not make an outage of a gap by asking often, and has it noticed when it is one', async () => {
+  // It gives no hint that it is away.
+  const { queue, outages } = open(1, {
+    ...{ redis: new IdleConnection(), attemptTimeoutMs: 50, deadlineMs: 2000 },
+  });
+  const startedAt = performance.now();
+  while (performance.now() - startedAt < 1000) {
+    expect((await queue.check()).redis).toMatchObject({ reachable: false, writable: false });
+  }
+  expect(outages).toEqual([]);
+  await waitFor(() => outages.length > 0, { what: 'the outage to be noticed' });
+  expect(outages).toMatchObject([{ phase: 'started', kind: 'disconnected' }]);
+  expect(await queue.close()).toEqual({ pending: 0 });
+});
 
 it('tells each change of the status once', async () => {
   await using server = await RedisServer.start();

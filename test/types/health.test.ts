@@ -1,5 +1,14 @@
+import type {
+  ALBEvent,
+  ALBResult,
+  APIGatewayProxyEvent,
+  APIGatewayProxyEventV2,
+  APIGatewayProxyResult,
+  APIGatewayProxyStructuredResultV2,
+  LambdaFunctionURLEvent,
+} from 'aws-lambda';
 import { describe, expectTypeOf, it } from 'vitest';
-import type { FetchHandler } from '../../src/health/index.js';
+import type { FetchHandler, LambdaHandler } from '../../src/health/index.js';
 
 // Checked by `tsc`; nothing here runs.
 
@@ -23,6 +32,26 @@ describe('a fetch handler', () => {
       expectTypeOf(handler(new Request('http://localhost/'))).toEqualTypeOf<Promise<Response>>();
       void handler(context);
       void handler();
+    };
+    expectTypeOf(use).toBeFunction();
+  });
+});
+
+describe('a Lambda handler', () => {
+  it('takes the events of API Gateway, in either version of the payload, of a function URL, and of a load balancer', () => {
+    const use = (
+      handler: LambdaHandler,
+      [rest, http, url, balancer]: [
+        APIGatewayProxyEvent,
+        APIGatewayProxyEventV2,
+        LambdaFunctionURLEvent,
+        ALBEvent,
+      ],
+    ) => {
+      for (const event of [rest, http, url, balancer]) void handler(event);
+      expectTypeOf(handler(rest)).resolves.toExtend<APIGatewayProxyResult>();
+      expectTypeOf(handler(http)).resolves.toExtend<APIGatewayProxyStructuredResultV2>();
+      expectTypeOf(handler(balancer)).resolves.toExtend<ALBResult>();
     };
     expectTypeOf(use).toBeFunction();
   });

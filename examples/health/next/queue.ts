@@ -21,11 +21,13 @@ function open() {
   const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379');
   const queue = new ResilientQueue('orchestrator', { redis, backup: new MemoryBackupStore() });
   // Without NEXT_MANUAL_SIG_HANDLE Next.js ends the process itself, and does not wait for the queue.
-  process.once('SIGTERM', async () => {
+  const shutDown = async () => {
     const { pending } = await queue.close();
     redis.disconnect();
     console.log(`closed, ${pending} jobs were left in the backup`);
     process.exit();
-  });
+  };
+  process.once('SIGTERM', shutDown);
+  process.once('SIGINT', shutDown);
   return { queue, health: createHealth(queue) };
 }

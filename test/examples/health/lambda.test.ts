@@ -13,7 +13,9 @@ it('tells whoever invoked it to come again while Redis is down, and makes one jo
   await lambda.becomes('/health/redis', 200);
   expect(await post('a')).toMatchObject({ status: 202, body: { id: 'a', outcome: 'enqueued' } });
   expect(await post('a')).toMatchObject({ status: 202, body: { id: 'a', outcome: 'duplicate' } });
-  const named = await lambda.post('/jobs', faq);
+  // curl says that what it posts is a form, unless it is told.
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  const named = await lambda.post('/jobs', faq, form);
   expect(named).toMatchObject({ status: 202, body: { id: expect.any(String), outcome: 'enqueued' } });
 
   server.pause();

@@ -23,7 +23,8 @@ it('has one queue, and one connection, also when its module is evaluated again',
   expect(await app.post('/api/jobs', { question: 'Again?' })).toMatchObject({ status: 202 });
   const connections = String(await server.command('CLIENT', 'LIST')).match(/cmd=(?!client)/g);
   expect(connections).toHaveLength(1);
-  app.signal('SIGTERM');
+  // As by Ctrl-C.
+  app.signal('SIGINT');
   expect(await app.ended).toEqual({ code: 0, signal: null });
   expect(app.all(/(closed, 0 jobs)/)).toHaveLength(1);
 });

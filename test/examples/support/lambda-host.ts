@@ -11,6 +11,8 @@ async function eventOf(request: IncomingMessage): Promise<APIGatewayProxyEventV2
     Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
   );
   const body = await text(request);
+  // As AWS does with what it does not take for text, a form too.
+  const isBase64Encoded = !/^text\/|json/.test(headers['content-type'] ?? '');
   const method = request.method ?? 'GET';
   return {
     version: '2.0',
@@ -30,8 +32,8 @@ async function eventOf(request: IncomingMessage): Promise<APIGatewayProxyEventV2
       time: '01/Jan/2026:00:00:00 +0000',
       timeEpoch: 1_767_225_600_000,
     },
-    ...(body && { body }),
-    isBase64Encoded: false,
+    ...(body && { body: isBase64Encoded ? Buffer.from(body).toString('base64') : body }),
+    isBase64Encoded,
   };
 }
 

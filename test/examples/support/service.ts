@@ -7,17 +7,19 @@ export interface Answer {
   readonly retryAfter: string | null;
   readonly type: string | null;
   readonly cacheControl: string | null;
+  readonly contentLength: string | null;
   readonly body: Record<string, unknown>;
 }
 
 /** An example that serves HTTP at a port of its own, and prints where. */
 export class Service extends Child {
-  #url = '';
+  /** Where it listens. */
+  url = '';
 
   static async start(file: string, server: RedisServer, env: NodeJS.ProcessEnv = {}): Promise<Service> {
     const service = new Service(file, { env: { REDIS_URL: redisUrl(server), PORT: '0', ...env } });
     const [, port] = await service.printed(/listening on http:\S+:(\d+)/);
-    service.#url = `http://127.0.0.1:${port}`;
+    service.url = `http://127.0.0.1:${port}`;
     return service;
   }
 
@@ -54,7 +56,7 @@ export class Service extends Child {
   async #fetch(path: string, { headers, ...init }: RequestInit): Promise<Answer> {
     // A connection that is kept alive would keep a service from ending.
     const sent = { 'content-type': 'application/json', ...headers, connection: 'close' };
-    const response = await fetch(this.#url + path, { ...init, headers: sent });
+    const response = await fetch(this.url + path, { ...init, headers: sent });
     const text = await response.text();
     const body = text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : text ? { text } : {};
     const { status } = response;
@@ -63,6 +65,7 @@ export class Service extends Child {
       retryAfter: response.headers.get('retry-after'),
       type: response.headers.get('content-type'),
       cacheControl: response.headers.get('cache-control'),
+      contentLength: response.headers.get('content-length'),
     };
   }
 }

@@ -80,6 +80,7 @@ it.each([
   ['redis://u:p@h is away', '<url> is away'],
   [undefined, 'not an Error'],
   [{ payload: 'secret' }, 'not an Error'],
+  [Object.assign(new Error(), { message: ['secret'] }), ''],
 ])('makes an Error of %o', (thrown, message) => {
   expect(scrubbed(thrown)).toBeInstanceOf(Error);
   expect(scrubbed(thrown).message).toBe(message);

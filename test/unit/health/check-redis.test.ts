@@ -85,6 +85,11 @@ it.each([
   },
   { what: 'no error at all', answer: () => Promise.reject(undefined), kind: 'unlisted' },
   {
+    what: 'a service that refuses every command',
+    answer: () => Promise.reject(new Error('ERR max daily request limit exceeded')),
+    kind: 'refused',
+  },
+  {
     what: 'a Redis that loads',
     answer: () => Promise.reject(new Error('LOADING Redis is')),
     kind: 'loading',

@@ -68,6 +68,17 @@ describe('startup', () => {
     expect(queues[1].checks).toBe(checks);
     expect(await health.check('readiness')).toMatchObject({ status: 'fail' });
   });
+
+  it('does not take a queue’s word that it is up before Redis or the backup can take a job', async () => {
+    const queue = new ScriptedQueue();
+    // As it is just after the start, with Redis down and a full backup, until the breaker opens.
+    Object.assign(queue, { status: 'recovering', redis: { reachable: false, writable: false } });
+    queue.takesBackups = false;
+    const health = createHealth(queue, { cacheMs: 0 });
+    expect(await health.check('startup')).toMatchObject({ status: 'fail' });
+    queue.takesBackups = true;
+    expect(await health.check('startup')).toMatchObject({ status: 'pass' });
+  });
 });
 
 describe('redis', () => {
@@ -96,6 +107,8 @@ describe('a queue that cannot say how it is', () => {
   const broken: Readonly<Record<string, () => Promise<HealthReport>>> = {
     'rejects with an error': () => Promise.reject(new Error('redis://user:hunter2@10.0.0.1:6379 is gone')),
     'rejects with a word': () => Promise.reject('hunter2'),
+    'rejects with an error whose message is none': () =>
+      Promise.reject(Object.assign(new Error(), { message: ['hunter2'] })),
     'throws at once': () => {
       throw new Error('hunter2 at 10.0.0.1:6379');
     },
@@ -172,6 +185,21 @@ describe('time', () => {
     await clock.advance(1);
     expect(await health.check('readiness')).toMatchObject({ ageMs: 0, checkedAt: clock.now() });
     expect(queue.checks).toBe(2);
+  });
+
+  it('is counted from the first answer, which waits for those of the other queues', async () => {
+    const clock = new VirtualClock();
+    const queue = new ScriptedQueue();
+    const hung = Object.assign(new ScriptedQueue('hung'), { instead: never });
+    const health = createHealth([queue, hung], { clock });
+    const checkedAt = clock.now();
+    const checking = health.check('redis');
+    await clock.advance(500);
+    expect(await checking).toMatchObject({ ageMs: 500, checkedAt });
+    queue.redis = { reachable: false, writable: false };
+    const again = health.check('redis');
+    await clock.advance(500);
+    expect((await again).queues[0]).toMatchObject({ queue: queue.name, status: 'fail' });
   });
 
   it('shares a look between all that ask meanwhile, also without a cache', async () => {

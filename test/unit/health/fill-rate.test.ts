@@ -69,3 +69,9 @@ it('leaves nothing of a backup that holds more than it may', async () => {
   await look(0, 0);
   expect(await look(10 * SECOND, 12)).toEqual({ jobsLeft: 0, secondsUntilFull: 0 });
 });
+
+it('leaves nothing of a backup that refuses, however few jobs it has', async () => {
+  const queue = Object.assign(new ScriptedQueue(), { status: 'down', pending: 10 });
+  const { queues } = await createHealth(queue).check('readiness');
+  expect(queues[0]?.backup).toMatchObject({ pending: 10, capacity: 100, jobsLeft: 0 });
+});

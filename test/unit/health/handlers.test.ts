@@ -59,9 +59,11 @@ it('refuses what is no response of node:http’s, by name', () => {
 
 it('answers a node:http request that says nothing of a method', async () => {
   const { health } = open();
-  const response = new NotedResponse();
-  await health.nodeHandler('liveness')(undefined as never, response);
-  expect(response.ended).toEqual(['{"status":"pass"}']);
+  for (const request of [undefined, {}, { method: 7 }]) {
+    const response = new NotedResponse();
+    await health.nodeHandler('liveness')(request as never, response);
+    expect(response.ended).toEqual(['{"status":"pass"}']);
+  }
 });
 
 it('answers a fetch request with a Response', async () => {

@@ -296,6 +296,7 @@ describe('the message of a sorted error', () => {
 
   it('is the kind where there is no text, and never longer than 300 characters', () => {
     expect(sortFailure(undefined, false).message).toBe('unlisted');
+    expect(sortFailure(Object.assign(new Error(), { message: ['secret'] }), false).message).toBe('unlisted');
     expect(sortFailure(new Error('x'.repeat(10_000)), false).message).toHaveLength(300);
   });
 

@@ -6,6 +6,8 @@ export class ScriptedQueue implements QueueStatus {
   status: HealthStatus = 'up';
   pending = 0;
   capacity = 100;
+  /** By default, unless it is `down`. */
+  takesBackups: boolean | undefined;
   redis = { reachable: true, writable: true };
   checks = 0;
   reports = 0;
@@ -25,7 +27,11 @@ export class ScriptedQueue implements QueueStatus {
       redis: { ...this.redis, latencyMs: 1, lastError: { kind: 'timeout', at: 0 } },
       backup: {
         ...{ pending: this.pending, capacity: this.capacity, unknown: 0, parked: 0, bytes: undefined },
-        ...{ oldestAt: undefined, durability: 'memory', writable: this.status !== 'down' },
+        ...{
+          oldestAt: undefined,
+          durability: 'memory',
+          writable: this.takesBackups ?? this.status !== 'down',
+        },
       },
       replay: idle,
       totals: {
