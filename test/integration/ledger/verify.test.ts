@@ -255,3 +255,25 @@ it('proves nothing by a ledger that says itself that lines are missing', async (
   expect(report).toMatchObject({ counts: { delivered: 3 }, ledger: { missing: 5 }, isProven: false });
   expect(code).toBe(2);
 });
+
+it('takes what it remembers of jobs for no proof where Redis may have evicted the queue itself', async () => {
+  const site = await ledgerSite();
+  const ids = await site.enqueue(30);
+  await site.end();
+  // Only the stream is gone: as the least recently used of all keys.
+  await site.server.command('DEL', STREAM);
+  await site.server.command('XADD', STREAM, '*', 'id', ids[7] as string);
+  await site.server.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+  await site.server.command('CONFIG', 'SET', 'maxmemory', '4mb');
+  for (let n = 0; n < 50; n++) await site.server.command('SET', `other-${n}`, 'x'.repeat(200_000));
+  expect(await site.server.command('INFO', 'stats')).toMatch(/^evicted_keys:[1-9]/m);
+  await site.server.command('CONFIG', 'SET', 'maxmemory', '0');
+  await site.server.command('DEL', STREAM);
+  await site.server.command('XADD', STREAM, '*', 'id', ids[7] as string);
+  for (const policy of ['allkeys-lru', 'noeviction']) {
+    await site.server.command('CONFIG', 'SET', 'maxmemory-policy', policy);
+    const { code, report } = await site.verify();
+    expect(report).toMatchObject({ counts: { delivered: 1, unknowable: 29 }, unknowable: { evicted: 29 } });
+    expect(code).toBe(2);
+  }
+});
