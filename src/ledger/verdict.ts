@@ -37,7 +37,8 @@ export function verdictOn(
   if (page.toldAt(index) >= page.acceptedAt(index)) {
     if (is(KNOWN.toldDropped)) return 'dropped';
     if (is(KNOWN.toldLost)) return 'lost';
-    if (is(KNOWN.toldParked)) return wasBackupSeen ? 'parked-no-more' : 'parked';
+    // That it still waits there only a look into the backup tells.
+    if (is(KNOWN.toldParked)) return wasBackupSeen ? 'parked-no-more' : 'backup-not-seen';
   }
   if (is(KNOWN.forgettable)) return 'window-passed';
   if (is(KNOWN.evictable)) return 'evicted';

@@ -277,3 +277,18 @@ it('takes what it remembers of jobs for no proof where Redis may have evicted th
     expect(code).toBe(2);
   }
 });
+
+it('does not believe that a job is still parked in a backup that it does not see', async () => {
+  const site = await ledgerSite();
+  await site.enqueue(3);
+  await site.end();
+  const line = { v: 1, at: Date.now(), queue: QUEUE, event: 'parked', id: 'poison', reason: 'rejected' };
+  await appendFile(site.path, `${JSON.stringify(line)}\n`);
+  const { code, report } = await site.verify();
+  expect(report).toMatchObject({
+    counts: { delivered: 3, parked: 0, unknowable: 1 },
+    unknowable: { 'backup-not-seen': 1 },
+    isProven: false,
+  });
+  expect(code).toBe(2);
+});
