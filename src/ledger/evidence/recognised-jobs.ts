@@ -58,6 +58,9 @@ async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Pro
   const holders = await readHolders(connection, keys, ids);
   await Promise.all(
     jobs.map(async ({ page, index }, i) => {
+  // To a user who may not GET it says of none that there is one: this rejects then.
+  const unheld = ids.find((_, i) => holders[i] === '');
+  if (unheld !== undefined) await connection.send(['GET', keys.marker(unheld)], keys.marker(unheld));
       const holder = holders[i] ?? '';
       if (holder === '') {
         if (now - page.acceptedAt(index) > windows.callerMs) page.set(index, KNOWN.forgettable);

@@ -292,3 +292,18 @@ it('does not believe that a job is still parked in a backup that it does not see
   });
   expect(code).toBe(2);
 });
+
+it('says nothing to a user who may not read what Redis remembers of ids of callers', async () => {
+  const site = await ledgerSite();
+  const [callers = ''] = await site.enqueue(3);
+  await site.end();
+  await consume(site, callers);
+  const rights = '+xrange +exists +bitfield +eval +evalsha -get';
+  await site.server.command('ACL', 'SETUSER', 'auditor', 'on', '>pw', '~rsq:*', ...rights.split(' '));
+  const url = `redis://auditor:pw@127.0.0.1:${site.server.port}`;
+  const { code, out, err } = await runCommand(verifyCommand, [
+    ...['--queue', QUEUE, '--ledger', site.path, '--redis', url],
+  ]);
+  expect(err).toContain('NOPERM');
+  expect([code, out]).toEqual([2, '']);
+});
