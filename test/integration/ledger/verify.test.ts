@@ -1,4 +1,4 @@
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
 import { verifyCommand } from '../../../src/cli/verify-command.js';
@@ -306,4 +306,24 @@ it('says nothing to a user who may not read what Redis remembers of ids of calle
   ]);
   expect(err).toContain('NOPERM');
   expect([code, out]).toEqual([2, '']);
+});
+
+it('finds no old job lost because a later one of its epoch has begun a swept bitmap anew', async () => {
+  const site = await ledgerSite();
+  const ids = (await site.enqueue(30)).filter((id) => !id.startsWith('job-'));
+  await site.end();
+  const week = 8 * 86_400_000;
+  const aged = (await readFile(site.path, 'utf8')).replaceAll(
+    /"at":(\d+)/g,
+    (_, at) => `"at":${Number(at) - week}`,
+  );
+  await writeFile(site.path, aged);
+  const { epoch, seq } = parseDeliveryId(ids[7] as string);
+  // Swept after a week, and then a backup was replayed that had waited all the while.
+  await site.server.command('DEL', STREAM, keys.seen(epoch));
+  await site.server.command('SETBIT', keys.seen(epoch), String(seq), '1');
+  const { code, report } = await site.verify();
+  expect(report.counts).toMatchObject({ delivered: 1, lost: 0, unknowable: 29 });
+  expect(report.unknowable['window-passed']).toBe(29);
+  expect(code).toBe(2);
 });
