@@ -327,3 +327,11 @@ it('finds no old job lost because a later one of its epoch has begun a swept bit
   expect(report.unknowable['window-passed']).toBe(29);
   expect(code).toBe(2);
 });
+
+it('takes an entry of somebody else, which has no id, for no job', async () => {
+  const site = await ledgerSite();
+  const [callers = ''] = await site.enqueue(3);
+  await site.end();
+  await site.server.command('XADD', STREAM, '*', callers, 'text');
+  expect((await site.verify()).report.counts).toMatchObject({ delivered: 3, doubled: 0 });
+});
