@@ -3,6 +3,9 @@
 //   npx tsx examples/parked-jobs.ts orchestrator unpark <id …>   they are replayed again
 //   npx tsx examples/parked-jobs.ts orchestrator remove <id …>   they are gone for good
 //                                                                (BACKUP_PATH, default ./var/orchestrator)
+// Run it as the user that the service runs as: files that it makes are readable to that user only.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ParkedJob } from '@morningai/resilient-queue';
 import { LmdbBackupStore } from '@morningai/resilient-queue/backup/lmdb';
 
@@ -11,7 +14,13 @@ if (queue === undefined || !['list', 'unpark', 'remove'].includes(action)) {
   console.error('usage: parked-jobs.ts <queue> [unpark <id …> | remove <id …>]');
   process.exit(2);
 }
-const store = new LmdbBackupStore({ path: process.env.BACKUP_PATH ?? './var/orchestrator' });
+const path = process.env.BACKUP_PATH ?? './var/orchestrator';
+// Otherwise it would be made, and empty, and nothing would seem to be parked.
+if (!existsSync(join(path, 'data.mdb'))) {
+  console.error(`There is no backup in ${path}: set BACKUP_PATH to that of the service.`);
+  process.exit(2);
+}
+const store = new LmdbBackupStore({ path });
 const { admin } = store;
 
 if (action === 'list') {
@@ -19,7 +28,10 @@ if (action === 'list') {
     console.log(`${job.id}  ${job.name}  ${reason}, ${new Date(parkedAt).toISOString()}`);
   }
 } else {
-  const count = action === 'unpark' ? await admin.unpark(queue, ids) : await admin.remove(queue, ids);
+  // What came under such an id meanwhile, and waits to be replayed, stays.
+  const parked: string[] = [];
+  for await (const { job } of parkedJobs(queue)) if (ids.includes(job.id)) parked.push(job.id);
+  const count = action === 'unpark' ? await admin.unpark(queue, parked) : await admin.remove(queue, parked);
   console.log(`${count} of ${ids.length} jobs ${action === 'unpark' ? 'are in line again' : 'are gone'}`);
 }
 await store.close();

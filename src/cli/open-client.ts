@@ -1,4 +1,6 @@
+import { systemClock } from '../clock/clock.js';
 import { scrub } from '../errors/scrub.js';
+import { within } from '../policy/within.js';
 import { recogniseClient } from '../redis/connect.js';
 import { loadPackage } from '../redis/load-package.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
@@ -16,10 +18,12 @@ export interface OpenedClient extends AsyncDisposable {
 export async function openClient(
   url: string,
   packages: readonly ClientPackage[] = ['ioredis', 'redis'],
+  connectMs = CONNECT_MS,
 ): Promise<OpenedClient> {
   if (!/^rediss?:\/\//.test(url)) throw new Error('The URL of Redis must begin with redis:// or rediss://.');
   for (const name of packages) {
-    const opened = name === 'ioredis' ? await openIoredis(url) : await openNodeRedis(url);
+    const opened =
+      name === 'ioredis' ? await openIoredis(url, connectMs) : await openNodeRedis(url, connectMs);
     if (opened) return opened;
   }
   throw new Error('Neither "ioredis" nor "redis" is installed: npm install ioredis');
@@ -27,26 +31,26 @@ export async function openClient(
 
 type ClientPackage = 'ioredis' | 'redis';
 
-async function openIoredis(url: string): Promise<OpenedClient | undefined> {
+async function openIoredis(url: string, connectMs: number): Promise<OpenedClient | undefined> {
   const ioredis = await loadPackage<IoredisModule>('ioredis');
   if (!ioredis) return undefined;
   const Redis = ioredis.Redis ?? ioredis.default;
   const client = new Redis(url, {
     lazyConnect: true,
-    connectTimeout: CONNECT_MS,
+    connectTimeout: connectMs,
     retryStrategy: () => null,
     // It needs INFO, and complains to the console where it may not have it.
     enableReadyCheck: false,
   });
-  return open(client, () => client.disconnect());
+  return open(client, connectMs, () => client.disconnect());
 }
 
-async function openNodeRedis(url: string): Promise<OpenedClient | undefined> {
+async function openNodeRedis(url: string, connectMs: number): Promise<OpenedClient | undefined> {
   const nodeRedis = await loadPackage<NodeRedisModule>('redis');
   if (!nodeRedis) return undefined;
-  const socket = { connectTimeout: CONNECT_MS, reconnectStrategy: false } as const;
+  const socket = { connectTimeout: connectMs, reconnectStrategy: false } as const;
   const client = nodeRedis.createClient({ url, socket });
-  return open(client, () => client.isOpen && client.destroy());
+  return open(client, connectMs, () => client.isOpen && client.destroy());
 }
 
 interface Connectable {
@@ -63,7 +67,7 @@ interface NodeRedisModule {
   createClient(options: object): Connectable & { readonly isOpen: boolean; destroy(): void };
 }
 
-async function open(client: Connectable, end: () => unknown): Promise<OpenedClient> {
+async function open(client: Connectable, connectMs: number, end: () => unknown): Promise<OpenedClient> {
   // ioredis rejects with "Connection is closed."; why, only its event says.
   let why: unknown;
   client.on('error', (error) => {
@@ -72,7 +76,8 @@ async function open(client: Connectable, end: () => unknown): Promise<OpenedClie
   const redis = recogniseClient(client);
   try {
     if (!redis) throw new Error('The installed Redis client is none that the library knows.');
-    await client.connect();
+    // Their own timeout ends when the port accepts: node-redis would wait for a server that hangs for ever.
+    await within(systemClock, connectMs, client.connect());
     return { redis, [Symbol.asyncDispose]: async () => void end() };
   } catch (error) {
     end();

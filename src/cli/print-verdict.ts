@@ -14,7 +14,8 @@ const meanings: Readonly<Record<Verdict, string>> = {
 const reasons: Readonly<Record<UnknowableReason, string>> = {
   'window-passed':
     'Redis remembers them no longer (by default ids of yours for 24 hours, others for 7 days): verify sooner',
-  evicted: 'Redis evicts keys, perhaps also what it remembered of these: use maxmemory-policy noeviction',
+  evicted:
+    'Redis evicts keys, perhaps also these, or what it remembered of them: use maxmemory-policy noeviction',
   'backup-not-seen':
     'They went to a backup: give --backup-lmdb, or --backup-gone if it was in memory and is gone',
   'parked-no-more': 'They were parked, and are in the backup no more: perhaps a person removed them',

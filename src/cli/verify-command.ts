@@ -59,7 +59,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
   try {
     call = readCall(args, io.env);
   } catch (error) {
-    io.err(`${textOf(error)}\nresilient-queue verify --help says how it is called.\n`);
+    io.err(`${wrongCall(error)}\nresilient-queue verify --help says how it is called.\n`);
     return 2;
   }
   if (!call) {
@@ -72,6 +72,14 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     io.err(`Nothing could be found out: ${textOf(error)}\n`);
     return 2;
   }
+}
+
+/** An argument that nobody expects is not quoted: it may be an address with a password. */
+function wrongCall(error: unknown): string {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL')
+    return 'Unexpected argument: everything is given by options.';
+  return textOf(error);
 }
 
 async function look(

@@ -1,5 +1,6 @@
 import { systemClock } from '../clock/clock.js';
 import type { QueueStatus } from '../health/queue-status.js';
+import { sortFailure } from '../policy/outage.js';
 import { recogniseClient } from '../redis/connect.js';
 import type { IoredisClient } from '../redis/ioredis.js';
 import type { NodeRedisClient } from '../redis/node-redis.js';
@@ -33,6 +34,9 @@ export interface DiagnoseOptions {
   readonly showTarget?: boolean | undefined;
 }
 
+/** `setTimeout` takes no more, and of more makes 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 interface Connected {
   readonly stages: readonly StageResult[];
   readonly connection: RedisConnection | undefined;
@@ -50,7 +54,11 @@ interface Connected {
  */
 export async function diagnose(target: DoctorTarget, options: DiagnoseOptions = {}): Promise<DoctorReport> {
   const timeoutMs = options.timeoutMs ?? 5000;
-  if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be a number above 0, not ${String(timeoutMs)}`);
+  if (!(timeoutMs > 0 && timeoutMs <= LONGEST_TIMER_MS)) {
+    throw new RangeError(
+      `timeoutMs must be a number above 0 and at most ${LONGEST_TIMER_MS}, not ${String(timeoutMs)}`,
+    );
+  }
   const transport = options.transport ?? 'streams';
   if (!doctorTransports.includes(transport)) {
     throw new TypeError(`transport must be one of ${doctorTransports.join(', ')}`);
@@ -117,8 +125,30 @@ async function connect(address: Address, timeoutMs: number): Promise<Connected> 
   // Some clients would not go on where Redis has no password and they have one.
   const isUnasked = stages.some(({ outcome }) => outcome === 'warn');
   const accepted = isUnasked ? { ...address, username: undefined, password: undefined } : address;
-  const connection = await open(accepted, timeoutMs).catch(() => undefined);
-  return { stages, connection, end: () => connection?.destroy() };
+  const startedAt = performance.now();
+  try {
+    const connection = await open(accepted, timeoutMs);
+    return { stages, connection, end: () => connection.destroy() };
+  } catch (error) {
+    // It answered once, and not when asked again.
+    return {
+      stages: failedAtLast(stages, error, performance.now() - startedAt),
+      connection: undefined,
+      end() {},
+    };
+  }
+}
+
+function failedAtLast(
+  stages: readonly StageResult[],
+  error: unknown,
+  elapsedMs: number,
+): readonly StageResult[] {
+  const ms = Math.round(elapsedMs * 10) / 10;
+  const { kind } = sortFailure(error, false);
+  const cause = kind === 'timeout' ? 'no-answer' : kind === 'maxclients' ? 'max-clients' : 'closed';
+  const last: StageResult = { stage: 'first-command', outcome: 'fail', ms, cause, detail: kind };
+  return stages.map((one) => (one.stage === last.stage ? last : one));
 }
 
 function isSentinel(server: Server): Promise<boolean> {
@@ -135,6 +165,8 @@ function reportOf(result: StageResult): StageReport {
 
 function worstOf(checks: readonly CheckReport[]): DoctorReport['verdict'] {
   const verdicts = new Set(checks.map(({ verdict }) => verdict));
+  // Redis stopped to answer on the way: what was not come to is not well.
+  if (checks.some(({ skipped }) => skipped === 'unreachable')) return 'fail';
   return verdicts.has('fail') ? 'fail' : verdicts.has('warn') ? 'warn' : 'pass';
 }
 

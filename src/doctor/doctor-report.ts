@@ -76,7 +76,7 @@ export interface StageReport {
 /** What `diagnose()` found out: plain data, without an address, a password or an argument unless they were asked for. */
 export interface DoctorReport {
   readonly version: 1;
-  /** The worst of all checks that were made. */
+  /** The worst of all checks that were made; `fail` where Redis was not reached, or stopped to answer. */
   readonly verdict: 'pass' | 'warn' | 'fail';
   /** Whether Redis answered a command. */
   readonly reached: boolean;

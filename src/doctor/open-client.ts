@@ -1,3 +1,5 @@
+import { systemClock } from '../clock/clock.js';
+import { within } from '../policy/within.js';
 import { recogniseClient } from '../redis/connect.js';
 import { loadPackage } from '../redis/load-package.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
@@ -38,7 +40,7 @@ export function openIoredis(Redis: typeof import('ioredis').Redis): OpenClient {
       ...(tls && { tls }),
     });
     client.on('error', () => {});
-    return opened(client, () => client.connect());
+    return opened(client, () => client.connect(), timeoutMs);
   };
 }
 
@@ -52,16 +54,21 @@ export function openNodeRedis(createClient: typeof import('redis').createClient)
       ...(password !== undefined && { password }),
     });
     client.on('error', () => {});
-    return opened(client, () => client.connect());
+    return opened(client, () => client.connect(), timeoutMs);
   };
 }
 
-async function opened(client: unknown, connect: () => Promise<unknown>): Promise<RedisConnection> {
+async function opened(
+  client: unknown,
+  connect: () => Promise<unknown>,
+  timeoutMs: number,
+): Promise<RedisConnection> {
   const connection = recogniseClient(client);
   if (!connection)
     throw new TypeError('The installed Redis client is of a major that the library does not know.');
   try {
-    await connect();
+    // Their own timeout ends when the port accepts: node-redis would wait for a server that hangs for ever.
+    await within(systemClock, timeoutMs, connect());
     return connection;
   } catch (error) {
     connection.destroy();

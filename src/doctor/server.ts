@@ -19,6 +19,11 @@ export class Server {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** It answered, and then stopped to. */
+  get isSilent(): boolean {
+    return this.#isSilent;
+  }
+
   /** Rejects with {@link NotMade} when there is no connection, or Redis has stopped to answer. */
   async use<T>(work: (connection: RedisConnection) => Promise<T>): Promise<T> {
     if (!this.#connection) throw new NotMade('unreachable', 'Redis was not reached');

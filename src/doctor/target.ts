@@ -61,6 +61,10 @@ function readUrl(text: string): ConnectionConfig {
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') {
     throw new TypeError(`The URL must begin with redis:// or rediss://, not ${url.protocol}//`);
   }
+  // What stands behind it would be left out, and another host be looked for: by the name of the user.
+  if (url.hash !== '' || url.search.includes('@')) {
+    throw new TypeError('A # or ? in a user or password has to be written as %23 or %3F in a URL.');
+  }
   const db = url.pathname.replace(/^\//, '') || url.searchParams.get('db');
   return {
     // An IPv6 address stands in brackets.

@@ -33,10 +33,16 @@ export async function refuseReplica(connection: RedisConnection): Promise<void> 
   }
 }
 
-/** Whether the server has evicted keys since it started; false where it does not say. */
-export async function hasEvicted(connection: RedisConnection): Promise<boolean> {
-  const info = await connection.send(['INFO', 'stats'], '').catch(onlyRefusal);
-  return /^evicted_keys:[1-9]/m.test(String(info ?? ''));
+/** What the server may have evicted since it started. */
+export type Evicted = 'nothing' | 'what expires' | 'any key';
+
+/** What the server says that it has evicted; nothing, where it does not say. */
+export async function whatIsEvicted(connection: RedisConnection): Promise<Evicted> {
+  const read = async (section: string) =>
+    String((await connection.send(['INFO', section], '').catch(onlyRefusal)) ?? '');
+  if (!/^evicted_keys:[1-9]/m.test(await read('stats'))) return 'nothing';
+  // Where nothing is evicted any more, the policy was another one when it was: which, nobody knows.
+  return /^maxmemory_policy:volatile-/m.test(await read('memory')) ? 'what expires' : 'any key';
 }
 
 /** What Redis refuses to say is not needed; a Redis that does not answer is of no use. */

@@ -14,7 +14,7 @@ export const KNOWN = {
   doubled: 128,
   /** Redis may have forgotten by now that it was laid down. */
   forgettable: 256,
-  /** Redis evicts what expires, so that it may have forgotten sooner. */
+  /** Redis evicts, so that it may have forgotten sooner, or lost the queue itself. */
   evictable: 512,
 } as const;
 

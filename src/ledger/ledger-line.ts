@@ -56,8 +56,8 @@ export interface MissingLine extends AnyLine {
 export type LedgerLine = AcceptedLine | ParkedLine | DroppedLine | DataLossLine | WriterLine | MissingLine;
 
 /**
- * What a line says; undefined for one that is torn (its writer was killed, or the disk was full), that is no JSON object, or that a
- * later release wrote. Also takes what a store's export has: a `JobRecord` is a job that was backed up, a `ParkedJob` one that
+ * What a line says; undefined for one that is torn (its writer was killed, or the disk was full), that is no JSON object, or of
+ * an event that is not known. Throws for one of a later version, whose jobs would be in no count. Also takes what a store's export has: a `JobRecord` is a job that was backed up, a `ParkedJob` one that
  * was parked.
  */
 export function readLedgerLine(text: string): LedgerLine | undefined {
@@ -70,6 +70,11 @@ export function readLedgerLine(text: string): LedgerLine | undefined {
   if (!isObject(line)) return undefined;
   if (line.v === LEDGER_VERSION && typeof line.queue === 'string' && typeof line.at === 'number') {
     return hasItsFields(line) ? (line as unknown as LedgerLine) : undefined;
+  }
+  if (Number(line.v) > LEDGER_VERSION && typeof line.queue === 'string' && typeof line.event === 'string') {
+    throw new Error(
+      `The ledger has lines of version ${Number(line.v)}: verify it with the release that wrote them.`,
+    );
   }
   return lineOfExport(line);
 }

@@ -158,11 +158,9 @@ export class LineBuffer {
   #failed(error: unknown): void {
     if (this.#isFailing) return;
     this.#isFailing = true;
-    try {
-      this.#onError(error instanceof Error ? error : new Error(String(error)));
-    } catch {
-      // Whoever is told must not end what goes on without him.
-    }
+    // An async function, since whoever is told may also reject, and must not end what goes on without him.
+    const tell = async () => this.#onError(error instanceof Error ? error : new Error(String(error)));
+    tell().catch(() => {});
   }
 }
 

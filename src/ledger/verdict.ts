@@ -16,8 +16,9 @@ export type Verdict = 'delivered' | 'pending' | 'parked' | 'dropped' | 'lost' | 
 /**
  * Why nobody can tell:
  * - `window-passed`: Redis remembers a delivery, or a caller's id, for so long only.
- * - `evicted`: Redis evicts keys, and may have evicted what it remembered of this job.
- * - `backup-not-seen`: it went to a backup that was not looked into.
+ * - `evicted`: Redis evicts keys, and may have evicted what it remembered of this job. Where it may evict any key, also the queue
+ *   that the job stood in: then only what stands there is known.
+ * - `backup-not-seen`: it went to a backup that was not looked into, or was parked in it.
  * - `parked-no-more`: it was parked, and is neither in the backup nor in its queue: a person removed it, or it is lost.
  */
 export type UnknowableReason = 'window-passed' | 'evicted' | 'backup-not-seen' | 'parked-no-more';
@@ -36,7 +37,8 @@ export function verdictOn(
   if (page.toldAt(index) >= page.acceptedAt(index)) {
     if (is(KNOWN.toldDropped)) return 'dropped';
     if (is(KNOWN.toldLost)) return 'lost';
-    if (is(KNOWN.toldParked)) return wasBackupSeen ? 'parked-no-more' : 'parked';
+    // That it still waits there only a look into the backup tells.
+    if (is(KNOWN.toldParked)) return wasBackupSeen ? 'parked-no-more' : 'backup-not-seen';
   }
   if (is(KNOWN.forgettable)) return 'window-passed';
   if (is(KNOWN.evictable)) return 'evicted';

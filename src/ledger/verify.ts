@@ -3,11 +3,13 @@ import { type Clock, systemClock } from '../clock/clock.js';
 import { checkQueueName } from '../queue/options.js';
 import { recogniseClient } from '../redis/connect.js';
 import type { RedisClient } from '../redis/redis-client.js';
-import { askWithin, hasEvicted, refuseReplica } from './asked-connection.js';
+import { askWithin, refuseReplica, whatIsEvicted } from './asked-connection.js';
 import { lookIntoBackup } from './evidence/backup-jobs.js';
 import type { Inquiry } from './evidence/evidence.js';
 import { evidenceOf, type VerifiableTransport } from './evidence/evidence-of.js';
+import { missing } from './evidence/missing.js';
 import { JobBook } from './job-book.js';
+import { KNOWN } from './job-page.js';
 import { type LedgerReading, readLedgers } from './ledger-reading.js';
 import { makeReport, type VerifyReport } from './verify-report.js';
 
@@ -54,6 +56,8 @@ const CLOCKS_MS = 60_000;
  * - What seems to be lost is looked for once more, in the ledgers, too: it may have moved meanwhile.
  * - Doubled is a job that stands in its queue twice. One that was consumed and deleted between its two entries cannot be counted: nothing
  *   is left of it to count.
+ * - Delivered is what was laid down, whoever took it away since. Of a Redis that has evicted keys of any kind only what still stands
+ *   in its queue is.
  * - A job is its id: of two that a caller gave the same id, days apart, the one that is found counts for both.
  * - An `enqueue()` whose process was killed before its ledger was written is in no count, see `writeLedger()`.
  *
@@ -86,6 +90,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     // Before Redis: a job that is replayed meanwhile is found in both, and never in neither.
     if (admin) await lookIntoBackup(admin, queue, book);
     if (isFirst) await refuseReplica(connection);
+    const evicted = await whatIsEvicted(connection);
     const inquiry: Inquiry = {
       ...{
         connection,
@@ -93,7 +98,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
         book,
         isSecondLook: !isFirst,
         now: clock.now(),
-        hasEvicted: await hasEvicted(connection),
+        hasEvicted: evicted === 'what expires',
       },
       windows: {
         generatedMs: (generatedMs ?? (transport === 'bullmq' ? DAY_MS : 7 * DAY_MS)) - CLOCKS_MS,
@@ -101,7 +106,8 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       },
     };
     await evidence.lookIntoQueue(inquiry);
-    await evidence.lookForTraces(inquiry);
+    if (evicted === 'any key') nothingIsSureOfOthers(book);
+    else await evidence.lookForTraces(inquiry);
     return summary;
   };
 
@@ -112,6 +118,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   if (report.counts.lost === 0) return report;
   await look(false);
   return makeReport(book, { ...about, ledger }, isBackupKnown, examples);
+}
+
+/** Redis may have evicted the queue itself, and know jobs as laid down that nobody has run. */
+function nothingIsSureOfOthers(book: JobBook): void {
+  for (const { page, index } of missing(book.jobs())) page.set(index, KNOWN.evictable);
 }
 
 function adminOf(backup: VerifyOptions['backup']): BackupAdmin | undefined {

@@ -41,7 +41,8 @@ const LEAST_BUFFER_BYTES = 64 * 1024;
  * - A line is on its way before the caller hears that his job was accepted, and is written at once. A process that is killed all the
  *   same loses the lines of its last moments (milliseconds, on a disk that keeps up), and a machine that crashes those that its
  *   kernel had not flushed. Their jobs are not lost, only not in the ledger.
- * - A `duplicate` has no line: the job of that id has one, in the ledger of whoever it was accepted from.
+ * - A `duplicate` has no line: the job of that id has one, in the ledger of whoever it was accepted from. None has it where that call
+ *   rejected with fate `unknown`, and only the one after it was answered, with `duplicate`.
  * - Listening changes nothing for the queue: what cannot be written waits in memory, up to a limit, and is tried again.
  * - The file is made with mode 0600 and only ever appended to, also by several processes at once (on a disk of this machine), and
  *   after a rename a new one is made. It grows by about 100 bytes a job.

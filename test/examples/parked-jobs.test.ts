@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,11 +47,27 @@ it('lists what was parked, puts it back in line, and deletes it, beside the serv
     '1 of 2 jobs are in line again\n',
   );
   expect((await runExample(path, QUEUE, 'remove', giveUp.id)).output).toBe('1 of 1 jobs are gone\n');
-  await waitFor(async () => (await readStream(server, streamKey(QUEUE))).length === 1, {
+  const waits = jobRecord({ queue: QUEUE, name: 'waits', delivery: `018bcfe5680aaaaaaaaaaaaaaaa-2` });
+  const isolation = queue.isolate();
+  await backup.append(QUEUE, [waits]);
+  expect((await runExample(path, QUEUE, 'remove', waits.id)).output).toBe('0 of 1 jobs are gone\n');
+  isolation.dispose();
+  await waitFor(async () => (await readStream(server, streamKey(QUEUE))).length === 2, {
     ...{ what: 'the job to be laid down', timeoutMs: 20_000 },
   });
-  expect((await readStream(server, streamKey(QUEUE)))[0]?.fields.id).toBe(mend.id);
+  const laid = (await readStream(server, streamKey(QUEUE))).map(({ fields }) => fields.id);
+  expect(laid).toEqual([mend.id, waits.id]);
   expect(await runExample(path, QUEUE)).toEqual({ code: 0, output: '' });
+});
+
+it('makes no backup where there is none', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'resilient-queue-example-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'elsewhere');
+  const { code, output } = await runExample(path, QUEUE);
+  expect(code).toBe(2);
+  expect(output).toContain('There is no backup');
+  expect(existsSync(path)).toBe(false);
 });
 
 it('says how it is called', async () => {

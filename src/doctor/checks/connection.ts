@@ -1,7 +1,7 @@
 import { writeCanary } from '../../policy/canary.js';
 import { RedisFailure } from '../../policy/outage.js';
 import { queueKeys } from '../../recognition/queue-keys.js';
-import { type Check, fail, notApplicable, pass, warn } from '../check.js';
+import { type Check, fail, NotMade, notApplicable, pass, warn } from '../check.js';
 import { minimalAcl } from '../needed-rights.js';
 import type { StageName } from '../stages/stage.js';
 import { rights } from './rights.js';
@@ -52,6 +52,9 @@ const canary: Check = {
     try {
       await server.use((connection) => writeCanary(connection, queueKeys(queueName), []));
     } catch (error) {
+      // It hung before this, when it was asked for INFO.
+      if (error instanceof NotMade && server.isSilent)
+        return fail('Redis has stopped to answer', stageCauses['no-answer'].remedy);
       if (!(error instanceof RedisFailure)) throw error;
       if (error.kind === 'redirect') throw notApplicable('The canary belongs to another node of the cluster');
       if (error.kind === 'noperm') {

@@ -84,8 +84,9 @@ export const stageCauses: Readonly<
     remedy: 'Wait; INFO persistence says how long (loading_eta_seconds). Jobs wait in the backup meanwhile.',
   },
   database: {
-    value: 'there is no database of this number',
-    remedy: 'Use a number below `databases` (16 by default); Redis Cluster and some services have only 0.',
+    value: 'this database cannot be selected',
+    remedy:
+      'Use a number below `databases` (16 by default); Redis Cluster and some services have only 0. A user needs +select for any but 0.',
   },
   'not-redis': {
     value: 'something answers that is no Redis',

@@ -80,7 +80,7 @@ async function connectBy(address: Address, timeoutMs: number, run: Run, sockets:
     const answer = await ask('first-command', ['PING']);
     if (answer.startsWith('-NOAUTH')) run.at('auth', 'first-command');
     judge(answer);
-    if (db > 0) judge(await ask('first-command', ['SELECT', String(db)]));
+    if (db > 0) judgeSelect(await ask('first-command', ['SELECT', String(db)]));
   });
 }
 
@@ -111,7 +111,7 @@ async function secureOrNameIt(
 
 const answers: readonly (readonly [RegExp, FailureCause | undefined])[] = [
   [/^\+/, undefined],
-  // PING and SELECT may be denied to a user that may do all that matters.
+  // PING may be denied to a user that may do all that matters.
   [/^-NOPERM/, undefined],
   [/^-WRONGPASS|^-ERR invalid password/, 'wrong-password'],
   [
@@ -133,6 +133,12 @@ function judge(answer: string): void {
   const row = answers.find(([pattern]) => pattern.test(answer));
   const cause = row ? row[1] : 'not-redis';
   if (cause) throw new StageFailure(cause);
+}
+
+/** Denied, it leaves a client in another database than was meant, some without a word. */
+function judgeSelect(answer: string): void {
+  if (answer.startsWith('-NOPERM')) throw new StageFailure('database', 'NOPERM');
+  judge(answer);
 }
 
 async function speaksPlainly(open: () => Promise<Socket>, timeoutMs: number): Promise<boolean> {

@@ -15,16 +15,17 @@ export async function resolveName(host: string, timeoutMs: number): Promise<read
   return addresses.map(({ address }) => address);
 }
 
-/** The first of the addresses that accepts. Rejects with the last one's {@link StageFailure}. */
+/** The first of the addresses that accepts, all within `timeoutMs`. Rejects with the last one's {@link StageFailure}. */
 export async function openSocket(
   addresses: readonly string[],
   port: number,
   timeoutMs: number,
 ): Promise<Socket> {
   let failure = new StageFailure('name-not-found');
-  for (const host of addresses) {
+  const endsAt = performance.now() + timeoutMs;
+  for (const [n, host] of addresses.entries()) {
     try {
-      return await openOne(host, port, timeoutMs);
+      return await openOne(host, port, Math.max(1, (endsAt - performance.now()) / (addresses.length - n)));
     } catch (error) {
       failure = error as StageFailure;
     }

@@ -12,7 +12,7 @@ export interface Inquiry {
   readonly now: number;
   /** How long Redis surely remembers deliveries, and ids of callers; ms. */
   readonly windows: { readonly generatedMs: number; readonly callerMs: number };
-  /** Redis has evicted keys, and so perhaps what it remembers for a while only. */
+  /** Redis has evicted keys that expire, and so perhaps what it remembers for a while only. */
   readonly hasEvicted: boolean;
 }
 

@@ -48,6 +48,8 @@ async function lookForBits({ connection, queue, book, now, windows }: Inquiry, e
     // The first bit of a word is its highest.
     const bit = ((bits.get(Math.floor(index / WORD)) ?? 0) >>> (WORD - 1 - (index % WORD))) & 1;
     if (bit === 1) page.set(index, KNOWN.delivered);
+    // The bitmap may have been swept, and begun anew by a job that waited in a backup all the while.
+    else if (now - page.acceptedAt(index) > windows.generatedMs) page.set(index, KNOWN.forgettable);
   }
 }
 
@@ -56,6 +58,9 @@ async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Pro
   const keys = queueKeys(queue);
   const ids = jobs.map(({ id }) => id);
   const holders = await readHolders(connection, keys, ids);
+  // To a user who may not GET it says of none that there is one: this rejects then.
+  const unheld = ids.find((_, i) => holders[i] === '');
+  if (unheld !== undefined) await connection.send(['GET', keys.marker(unheld)], keys.marker(unheld));
   await Promise.all(
     jobs.map(async ({ page, index }, i) => {
       const holder = holders[i] ?? '';
@@ -69,6 +74,8 @@ async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Pro
         const key = keys.seen(epoch);
         const [bit] = listOf(await connection.send(['BITFIELD', key, 'GET', 'u1', String(seq)], key));
         if (Number(bit) === 1) page.set(index, KNOWN.delivered);
+        // With windows of your own a marker may outlive its bit.
+        else if (now - page.acceptedAt(index) > windows.generatedMs) page.set(index, KNOWN.forgettable);
       }
     }),
   );

@@ -29,7 +29,8 @@ export async function lookIntoStream({
       last = String(at);
       const texts = listOf(fields).map(String);
       for (const text of texts) length += text.length;
-      const id = texts[texts.findIndex((name, i) => i % 2 === 0 && name === 'id') + 1];
+      const field = texts.findIndex((name, i) => i % 2 === 0 && name === 'id');
+      const id = field === -1 ? undefined : texts[field + 1];
       const job = id === undefined ? undefined : book.find(id);
       if (!job || (isSecondLook && job.page.is(job.index, KNOWN.delivered))) continue;
       markEntry(job, last, windows.callerMs);

@@ -61,6 +61,7 @@ it.each([
   [['--queue', 'q', '--ledger', 'x', '--backup-gone', '--backup-lmdb', 'y'], 'exclude each other'],
   [['--queue', 'q', '--ledger', 'x', '--colour'], "Unknown option '--colour'"],
   [['redis://user:secret@host:1'], 'Unexpected argument'],
+  [['user:secret@host:6379'], 'Unexpected argument'],
 ])('refuses a wrong call: %j', async (args, says) => {
   const { code, out, err } = await run(args, 'redis://127.0.0.1:1');
   expect(err).toContain(says);
@@ -149,3 +150,20 @@ it('needs few rights, and does without INFO and ROLE', async () => {
   expect(JSON.parse(out)).toMatchObject({ counts: { delivered: ids.length, lost: 0 } });
   expect(code).toBe(0);
 });
+
+it.each(['ioredis', 'redis'] as const)(
+  'waits by %s no longer than told for a server that hangs',
+  async (name) => {
+    await using server = await RedisServer.start({ appendOnly: 'no', args: ['--requirepass', 'secret'] });
+    server.pause();
+    const url = `redis://:secret@127.0.0.1:${server.port}`;
+    const startedAt = performance.now();
+    const opened = openClient(url, [name], 300).then(
+      (client) => client[Symbol.asyncDispose](),
+      (error: Error) => expect(error.message).toMatch(/^Redis cannot be reached: No answer/),
+    );
+    await opened;
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+    server.resume();
+  },
+);

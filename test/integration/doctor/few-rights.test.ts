@@ -42,6 +42,12 @@ it('does without CONFIG, as on managed services', async () => {
     skipped: 'refused',
   });
   expect(checkOf(report, 'logs.slow-commands')).toMatchObject({ verdict: 'skipped', skipped: 'refused' });
+  // Whether the monitor is on is not known: its silence is no pass.
+  const withLatency = await examineAs('~*', '&*', '+@all', '-config');
+  expect(checkOf(withLatency, 'logs.latency-events')).toMatchObject({
+    verdict: 'skipped',
+    skipped: 'refused',
+  });
   expect(checkOf(report, 'configuration.eviction-policy')).toMatchObject({
     verdict: 'fail',
     value: 'allkeys-lru',
@@ -115,4 +121,13 @@ it('writes beside the keys of a named queue, where a user may touch no others', 
   const report = await diagnose(url, { queueName: 'orders' });
   expect(checkOf(report, 'connection.rights').verdict).toBe('pass');
   expect(await server.command('KEYS', '*')).toEqual(['rsq:{orders}:canary']);
+});
+
+it.each(['rq', 'bullmq'] as const)('tries the rights of %s on no job of anybody', async (transport) => {
+  const server = await startRedis();
+  const keys = ['rq:orders:none', 'bull:orders:none', 'rsq:{orders}:canary:none'];
+  for (const key of keys) await server.command('HSET', key, 'data', '{}');
+  await diagnose({ port: server.port }, { transport, queueName: 'orders' });
+  expect(await server.command('EXISTS', ...keys)).toBe(3);
+  for (const key of keys) expect(await server.command('PTTL', key)).toBe(-1);
 });

@@ -38,6 +38,20 @@ describe.each(kinds)("the doctor's own connection, of $name", ({ open }) => {
     expect(String(await connection.send(['CLIENT', 'LIST'], ''))).toMatch(/ db=3 /);
   });
 
+  it('waits no longer than told for a server that hangs', async () => {
+    const server = await startRedis({ args: ['--requirepass', 'secret'] });
+    server.pause();
+    const startedAt = performance.now();
+    const opened = open(parseTarget(`redis://:secret@127.0.0.1:${server.port}/1`), 300);
+    // One that waits for no answer is as well.
+    await opened.then(
+      (connection) => connection.destroy(),
+      () => {},
+    );
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+    server.resume();
+  });
+
   it('rejects when nobody is there, and tries no second time', async () => {
     await expect(open(parseTarget({ port: await freePort() }), 500)).rejects.toThrow();
   });

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { diagnose } from '../../../src/doctor/index.js';
+import { openSocket } from '../../../src/doctor/stages/reach.js';
 import { makeCertificate } from '../../support/certificate.js';
 import { checkOf, failed, startRedis } from '../../support/doctor.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
@@ -18,6 +18,21 @@ async function startTlsRedis() {
     args: ['--tls-port', String(tlsPort), '--tls-auth-clients', 'no', ...files],
   });
   return { server, tlsPort, ...certificate };
+}
+
+/** A server that does with each connection what it is told to. */
+async function listen(onConnection: (socket: Socket) => void): Promise<number> {
+  const sockets: Socket[] = [];
+  const server = createTcpServer((socket) => {
+    sockets.push(socket.on('error', () => {}));
+    onConnection(socket);
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  await waitFor(() => server.listening, { what: 'the server to listen' });
+  return (server.address() as AddressInfo).port;
 }
 
 describe('the doctor names', () => {
@@ -56,6 +71,44 @@ describe('the doctor names', () => {
     const report = await diagnose({ port: server.port }, { timeoutMs: 500 });
     expect(checkOf(report, 'connection.tcp')).toMatchObject({ verdict: 'fail', cause: 'black-hole' });
     expect(checkOf(report, 'connection.tcp').observed).toBeGreaterThanOrEqual(490);
+    // A name may have several addresses.
+    const startedAt = performance.now();
+    const addresses = ['127.0.0.1', '127.0.0.1', '127.0.0.1', '127.0.0.1'];
+    await expect(openSocket(addresses, server.port, 500)).rejects.toThrow('black-hole');
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+  });
+
+  it('a server that answers the first connection, and hangs at the next', async () => {
+    let connections = 0;
+    const port = await listen((socket) => {
+      connections += 1;
+      if (connections === 1) socket.on('data', () => socket.write('+PONG\r\n'));
+    });
+    const report = await diagnose({ port }, { timeoutMs: 300 });
+    expect(report.verdict).toBe('fail');
+  });
+
+  it('a server that lets nobody in a second time', async () => {
+    let connections = 0;
+    const port = await listen((socket) => {
+      connections += 1;
+      if (connections > 1) socket.destroy();
+      else socket.on('data', () => socket.write('+PONG\r\n'));
+    });
+    const report = await diagnose({ port }, { timeoutMs: 300 });
+    expect(report.verdict).toBe('fail');
+    expect(failed(report).length).toBeGreaterThan(0);
+  });
+
+  it('a server that answers PING and nothing else', async () => {
+    const port = await listen((socket) => {
+      socket.on('data', (bytes) => {
+        if (/^\*1\r\n\$4\r\nPING\r\n$/i.test(String(bytes))) socket.write('+PONG\r\n');
+      });
+    });
+    const report = await diagnose({ port }, { timeoutMs: 300 });
+    expect(report.verdict).toBe('fail');
+    expect(failed(report)).toHaveLength(1);
   });
 
   it('a server that hangs (SIGSTOP)', async () => {
@@ -156,6 +209,15 @@ describe('the doctor names', () => {
     expect(checkOf(report, 'connection.first-command')).toMatchObject({ verdict: 'fail', cause: 'database' });
   });
 
+  it('a database that the user may not select, and writes into no other', async () => {
+    const server = await startRedis();
+    await server.command('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-select');
+    const report = await diagnose(`redis://app:secret@127.0.0.1:${server.port}/3`);
+    expect(failed(report)).toEqual(['connection.first-command']);
+    expect(checkOf(report, 'connection.first-command')).toMatchObject({ cause: 'database' });
+    expect(await server.command('DBSIZE')).toBe(0);
+  });
+
   it('a server that is no Redis', async () => {
     const web = createServer((_, response) => response.end()).listen(0, '127.0.0.1');
     onTestFinished(() => void web.close());
@@ -191,5 +253,11 @@ it('refuses what is no Redis, without quoting it', async () => {
     expect(error).toBeInstanceOf(Error);
     expect(String(error)).toMatch(/^(TypeError|RangeError)/);
     expect(String(error)).not.toContain('secret');
+  }
+});
+
+it('refuses a timeout that no timer can have', async () => {
+  for (const timeoutMs of [0, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {
+    await expect(diagnose('redis://127.0.0.1:1', { timeoutMs })).rejects.toThrow(RangeError);
   }
 });

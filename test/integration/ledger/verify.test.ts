@@ -1,4 +1,4 @@
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { LmdbBackupStore } from '../../../src/backup/lmdb.js';
 import { verifyCommand } from '../../../src/cli/verify-command.js';
@@ -254,4 +254,84 @@ it('proves nothing by a ledger that says itself that lines are missing', async (
   const { code, report } = await site.verify();
   expect(report).toMatchObject({ counts: { delivered: 3 }, ledger: { missing: 5 }, isProven: false });
   expect(code).toBe(2);
+});
+
+it('takes what it remembers of jobs for no proof where Redis may have evicted the queue itself', async () => {
+  const site = await ledgerSite();
+  const ids = await site.enqueue(30);
+  await site.end();
+  // Only the stream is gone: as the least recently used of all keys.
+  await site.server.command('DEL', STREAM);
+  await site.server.command('XADD', STREAM, '*', 'id', ids[7] as string);
+  await site.server.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+  await site.server.command('CONFIG', 'SET', 'maxmemory', '4mb');
+  for (let n = 0; n < 50; n++) await site.server.command('SET', `other-${n}`, 'x'.repeat(200_000));
+  expect(await site.server.command('INFO', 'stats')).toMatch(/^evicted_keys:[1-9]/m);
+  await site.server.command('CONFIG', 'SET', 'maxmemory', '0');
+  await site.server.command('DEL', STREAM);
+  await site.server.command('XADD', STREAM, '*', 'id', ids[7] as string);
+  for (const policy of ['allkeys-lru', 'noeviction']) {
+    await site.server.command('CONFIG', 'SET', 'maxmemory-policy', policy);
+    const { code, report } = await site.verify();
+    expect(report).toMatchObject({ counts: { delivered: 1, unknowable: 29 }, unknowable: { evicted: 29 } });
+    expect(code).toBe(2);
+  }
+});
+
+it('does not believe that a job is still parked in a backup that it does not see', async () => {
+  const site = await ledgerSite();
+  await site.enqueue(3);
+  await site.end();
+  const line = { v: 1, at: Date.now(), queue: QUEUE, event: 'parked', id: 'poison', reason: 'rejected' };
+  await appendFile(site.path, `${JSON.stringify(line)}\n`);
+  const { code, report } = await site.verify();
+  expect(report).toMatchObject({
+    counts: { delivered: 3, parked: 0, unknowable: 1 },
+    unknowable: { 'backup-not-seen': 1 },
+    isProven: false,
+  });
+  expect(code).toBe(2);
+});
+
+it('says nothing to a user who may not read what Redis remembers of ids of callers', async () => {
+  const site = await ledgerSite();
+  const [callers = ''] = await site.enqueue(3);
+  await site.end();
+  await consume(site, callers);
+  const rights = '+xrange +exists +bitfield +eval +evalsha -get';
+  await site.server.command('ACL', 'SETUSER', 'auditor', 'on', '>pw', '~rsq:*', ...rights.split(' '));
+  const url = `redis://auditor:pw@127.0.0.1:${site.server.port}`;
+  const { code, out, err } = await runCommand(verifyCommand, [
+    ...['--queue', QUEUE, '--ledger', site.path, '--redis', url],
+  ]);
+  expect(err).toContain('NOPERM');
+  expect([code, out]).toEqual([2, '']);
+});
+
+it('finds no old job lost because a later one of its epoch has begun a swept bitmap anew', async () => {
+  const site = await ledgerSite();
+  const ids = (await site.enqueue(30)).filter((id) => !id.startsWith('job-'));
+  await site.end();
+  const week = 8 * 86_400_000;
+  const aged = (await readFile(site.path, 'utf8')).replaceAll(
+    /"at":(\d+)/g,
+    (_, at) => `"at":${Number(at) - week}`,
+  );
+  await writeFile(site.path, aged);
+  const { epoch, seq } = parseDeliveryId(ids[7] as string);
+  // Swept after a week, and then a backup was replayed that had waited all the while.
+  await site.server.command('DEL', STREAM, keys.seen(epoch));
+  await site.server.command('SETBIT', keys.seen(epoch), String(seq), '1');
+  const { code, report } = await site.verify();
+  expect(report.counts).toMatchObject({ delivered: 1, lost: 0, unknowable: 29 });
+  expect(report.unknowable['window-passed']).toBe(29);
+  expect(code).toBe(2);
+});
+
+it('takes an entry of somebody else, which has no id, for no job', async () => {
+  const site = await ledgerSite();
+  const [callers = ''] = await site.enqueue(3);
+  await site.end();
+  await site.server.command('XADD', STREAM, '*', callers, 'text');
+  expect((await site.verify()).report.counts).toMatchObject({ delivered: 3, doubled: 0 });
 });

@@ -30,6 +30,8 @@ describe('a target', () => {
     'redis://me:secret@host/db',
     ':secret',
     'redis://%zz:secret@h',
+    'redis://me:123#secret@host:6379',
+    'redis://me:123?secret@host:6379',
   ])('is refused, unquoted: %s', (url) => {
     let message = '';
     try {

@@ -22,14 +22,21 @@ it('reads lines across the pieces of a large file, and skips empty ones', async 
 
 it.each([
   ['a torn one', JSON.stringify(line).slice(0, -3)],
-  ['one that another line was written into', `${JSON.stringify(line).slice(0, 30)}${JSON.stringify(line)}`],
-  ['one of a later version', JSON.stringify({ ...line, v: 2 })],
   ['one of an event that is not known', JSON.stringify({ ...line, event: 'sung' })],
   ['one without an id', JSON.stringify({ ...line, id: undefined })],
   ['no object', '5'],
 ])('takes %s for no line, and goes on', async (_, bad) => {
   expect(await read(`${bad}\n${JSON.stringify(line)}\n`)).toEqual([undefined, line]);
   expect(await read(`${JSON.stringify(line)}\n${bad}`)).toEqual([line, undefined]);
+});
+
+it('reads a line that another writer wrote behind one that a kill tore', async () => {
+  const other = { ...line, id: '{"v":1,' };
+  for (const torn of [JSON.stringify(line).slice(0, 30), '\0\0\0\0']) {
+    expect(await read(`${torn}${JSON.stringify(other)}\n${JSON.stringify(line)}\n`)).toEqual([
+      ...[undefined, other, line],
+    ]);
+  }
 });
 
 it("takes a store's export", async () => {
@@ -39,6 +46,11 @@ it("takes a store's export", async () => {
     { v: 1, at: 7, queue: job.queue, event: 'backed-up', id: 'a' },
     { v: 1, at: 9, queue: job.queue, event: 'parked', id: 'b', reason: 'rejected' },
   ]);
+});
+
+it('rejects what a later release wrote, which would be in no count', async () => {
+  const later = JSON.stringify({ ...line, v: 2 });
+  await expect(read(`${JSON.stringify(line)}\n${later}\n`)).rejects.toThrow('lines of version 2');
 });
 
 it('rejects a file that is not there', async () => {

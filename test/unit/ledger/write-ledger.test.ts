@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { type LedgerLine, writeLedger } from '../../../src/ledger/index.js';
 import { waitFor } from '../../support/wait-for.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -107,4 +107,23 @@ it('tells once that the disk is full, keeps what fits in memory, and says how mu
   for (let n = 0; n < 100; n++) queue.accept(`later-${n}`);
   expect(await ledger.close()).toEqual({ lines: 0, missing: 1100 });
   expect(errors.map((error) => (error as NodeJS.ErrnoException).code)).toEqual(['ENOSPC']);
+});
+
+it('is not ended, nor is the process, by whoever is told of a full disk and rejects', async () => {
+  const queue = new ToldQueue();
+  const unhandled: unknown[] = [];
+  const listen = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', listen);
+  onTestFinished(() => void process.off('unhandledRejection', listen));
+  let told = 0;
+  const onError = async () => {
+    told += 1;
+    throw new Error('and this harms nobody');
+  };
+  const ledger = writeLedger(queue, '/dev/full', { onError });
+  queue.accept('a');
+  await waitFor(() => told > 0, { what: 'the error' });
+  expect(await ledger.close()).toEqual({ lines: 0, missing: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(unhandled).toEqual([]);
 });
