@@ -28,12 +28,12 @@ if (process.env.COCKATIEL === '4') alias.cockatiel = 'cockatiel4';
 const cores = availableParallelism();
 const computing = { groupOrder: 1, maxWorkers: cores };
 const serving = { groupOrder: 2, maxWorkers: cores + 1 };
-const waiting = { groupOrder: 3, maxWorkers: Math.min(2 * cores, 8) };
+const waiting = { groupOrder: 3, maxWorkers: Math.min(3 * cores, 8) };
 // A second's jobs go to the disk at once, which takes both a core and the disk.
 const flushing = { groupOrder: 4, maxWorkers: 1 };
 const killing = { groupOrder: 5, maxWorkers: cores };
 // Those of other programs, which compute, too; nobody counts their milliseconds.
-const besideOthers = { groupOrder: 6, maxWorkers: cores + 1 };
+const besideOthers = { groupOrder: 6, maxWorkers: 2 * cores };
 
 const project = (
   name: string,
