@@ -46,7 +46,6 @@ local function whereabouts(id, job, deduplication, deduplicationId, isNew)
     local known = redis.pcall('GET', deduplication)
     if not known then return 'nowhere' end
     if known.err then return known.err end
-    if known ~= id then return 'ERR In the place of the deduplication of the job there is something else' end
     if isNew ~= '1' then return 'ran' end
     -- It has run by now, or its hash may not be written: then it may not be now either.
     local written = redis.pcall('HMSET', job, 'deid', deduplicationId)
