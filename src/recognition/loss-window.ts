@@ -135,7 +135,9 @@ interface Unwitnessed {
  *    when the store will not give it out again ({@link Heir}). Of a batch that has none, such as one that was only recognised,
  *    a canary asks for each job, and for every witness.
  * 4. When all that a canary asked for is there, so is all that was acknowledged before it was sent. Of that, what was
- *    acknowledged `ms` before is forgotten: nothing leaves by age, in an outage say, that was not seen to be kept.
+ *    acknowledged `ms` before is forgotten: nothing leaves by age, in an outage say, that was not seen to be kept. Until then
+ *    a job without a witness is asked for by every canary. Its place is unknown: lost and laid down again by a straggler, it
+ *    lies behind witnesses that were acknowledged after it, and the next loss may take it alone.
  * 5. What is missing says that the server behind the connection has lost writes: all is handed out, and the window starts anew.
  *    Answers to what was sent before that say nothing new.
  * 6. After an outage of days Redis may have forgotten a delivery whose job it has: that proves nothing, and to send it again
@@ -155,7 +157,7 @@ export class LossWindow {
   #lost = '';
   /** Those that no other stands for yet, oldest first. */
   #witnesses: Witness[] = [];
-  /** Batches that have no witness and that no later one stands for yet, oldest first. */
+  /** Batches that have no witness, oldest first. No later one stands for them. */
   #unwitnessed: Unwitnessed[] = [];
   #unwitnessedJobs = 0;
   /** Of the last loss. */
@@ -247,9 +249,7 @@ export class LossWindow {
       this.#forgetFirst(first);
     }
     // What the window has no room for is still asked for: that it is missing has to be said.
-    this.#unwitnessed = this.#unwitnessed.filter(
-      (batch) => batch.position >= lastWitness && !(batch.position <= position && batch.at <= forgetTo),
-    );
+    this.#unwitnessed = this.#unwitnessed.filter((batch) => batch.position > position || batch.at > forgetTo);
     this.#unwitnessedJobs = this.#unwitnessed.reduce((sum, { deliveries }) => sum + deliveries.length, 0);
     return false;
   }

@@ -257,7 +257,9 @@ describe('a canary', () => {
     expect(asked(window, 3)).toEqual([7, 3, 1, 5]);
     delivered(window, [8], 4);
     expect(ask(window, 5)).toBe(false);
-    expect(asked(window, 6)).toEqual([8]);
+    expect(asked(window, 6)).toEqual([3, 1, 5, 8]);
+    expect(ask(window, 30_001)).toBe(false);
+    expect(asked(window, 30_002)).toEqual([8]);
   });
 
   it.each([0, 1, 2, 3])('finds the loss whichever is missing: %i', (missing) => {
@@ -678,6 +680,26 @@ class Course {
     }
   }
 }
+
+it('finds the second loss of a job that a straggler laid down behind a witness after the first', () => {
+  const course = new Course();
+  course.run([
+    { do: 'send', jobs: 1 },
+    { do: 'cut' },
+    { do: 'send again', jobs: 1 },
+    { do: 'execute', commands: 1 },
+    { do: 'lose', commands: 1 },
+    { do: 'send', jobs: 1 },
+    { do: 'execute', commands: 1 },
+    { do: 'answer', commands: 2 },
+    { do: 'straggle', commands: 1 },
+    { do: 'ask' },
+    { do: 'execute', commands: 1 },
+    { do: 'lose', commands: 1 },
+    { do: 'answer', commands: 1 },
+  ]);
+  expect([...course.missing]).toEqual([]);
+});
 
 it('finds every loss of what was acknowledged within the window, whatever overlaps, fails or comes again', () => {
   fc.assert(
