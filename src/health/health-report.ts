@@ -8,7 +8,7 @@ import type { Totals } from './totals.js';
  * - `up`: the breaker is closed and nothing is pending (parked jobs do not count).
  * - `recovering`: Redis takes writes; the backlog is being replayed.
  * - `degraded`: an outage, or isolated by hand; the backup accepts.
- * - `down`: an outage, and the backup refuses.
+ * - `down`: an outage, and the backup refuses; or the queue is closed. Closing it emits no `health` event.
  */
 export type HealthStatus = 'up' | 'recovering' | 'degraded' | 'down';
 
@@ -18,6 +18,8 @@ export interface HealthReport {
   /** When the status became what it is; epoch ms. */
   readonly since: number;
   readonly queue: string;
+  /** `close()` has been called: the queue takes no jobs, and asks Redis nothing more, so what is said of Redis is of before. */
+  readonly closed: boolean;
   readonly redis: {
     /** It answered last time, if only with a refusal. */
     readonly reachable: boolean;

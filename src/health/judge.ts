@@ -16,6 +16,7 @@ const hasStarted: Verdict = { status: 'pass', message: 'Every queue takes jobs, 
 const isStarting: Verdict = { status: 'fail', message: 'Not every queue can take jobs yet' };
 const redisIsUp: Verdict = { status: 'pass', message: REDIS_IS_UP };
 const redisIsDown: Verdict = { status: 'fail', message: NO_CONNECTION };
+const isClosed: Verdict = { status: 'fail', message: 'A queue is closed' };
 const cannotSay: Verdict = { status: 'fail', message: 'A queue cannot say how it is' };
 
 const ready: Readonly<Record<HealthStatus, Verdict>> = {
@@ -35,6 +36,7 @@ const verdicts: readonly Verdict[] = [
   ready.degraded,
   ready.down,
   redisIsDown,
+  isClosed,
   isStarting,
   cannotSay,
 ];
@@ -46,6 +48,7 @@ export const started = hasStarted;
 function judgeQueue(probe: QueueProbe, { report, isRedisWritable }: QueueSight): Verdict {
   if (probe === 'redis') return isRedisWritable ? redisIsUp : redisIsDown;
   if (!report) return cannotSay;
+  if (report.closed) return isClosed;
   if (probe === 'startup') return canTakeJobs(report, isRedisWritable) ? hasStarted : isStarting;
   return ready[report.status];
 }

@@ -46,11 +46,12 @@ export class QueueWatch {
     try {
       const { report, isAnswered } = await this.#ask(timeoutMs);
       const { reachable, writable } = report.redis;
+      const isNews = isAnswered && !report.closed;
       return {
         queue,
         report,
-        isRedisReachable: isAnswered && reachable,
-        isRedisWritable: isAnswered && reachable && writable,
+        isRedisReachable: isNews && reachable,
+        isRedisWritable: isNews && reachable && writable,
         backup: this.#budget(report),
         error: undefined,
       };
@@ -72,10 +73,10 @@ export class QueueWatch {
     }
   }
 
-  #budget({ backup: { pending, capacity, writable } }: HealthReport): BackupBudget {
+  #budget({ closed, backup: { pending, capacity, writable } }: HealthReport): BackupBudget {
     this.#rate.saw(pending, this.#clock.monotonicMs());
     // It may be full of bytes, or refuse for a reason of its own.
-    const jobsLeft = writable ? Math.max(0, capacity - pending) : 0;
+    const jobsLeft = writable && !closed ? Math.max(0, capacity - pending) : 0;
     return { pending, capacity, jobsLeft, secondsUntilFull: this.#rate.secondsUntilFull(jobsLeft) };
   }
 }

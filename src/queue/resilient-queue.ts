@@ -333,6 +333,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       status: this.#status,
       since: this.#since,
       queue: this.name,
+      closed: this.#closing !== undefined,
       redis: { ...this.#gateway.sight },
       breaker: this.#policy.state,
       backup: {
@@ -413,7 +414,13 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+    if (this.#closing) return this.#closing;
+    if (this.#status !== 'down') {
+      // Whoever closes it knows: an event would sound an alarm at each deploy.
+      this.#status = 'down';
+      this.#since = this.#options.clock.now();
+    }
+    this.#closing = this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
     return this.#closing;
   }
 
@@ -699,6 +706,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   #statusNow(): HealthStatus {
+    if (this.#closing) return 'down';
     if (this.#policy.isClosed) return this.#backlog.pending > 0 ? 'recovering' : 'up';
     return this.#isBackupWritable ? 'degraded' : 'down';
   }

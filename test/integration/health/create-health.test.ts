@@ -302,3 +302,46 @@ it('answers over HTTP through node:http, a HEAD without a body', async () => {
   expect(head).toMatchObject({ status: 500, body: '' });
   expect(head.headers.get('retry-after')).toBe('5');
 });
+
+it('fails from the call of close() on, although Redis is well, and sounds no alarm', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no' });
+  const queue = open(server.port);
+  const health = createHealth(queue, { cacheMs: 0 });
+  const events: string[] = [];
+  queue.on('health', ({ status }) => events.push(status));
+  await queue.enqueue('job');
+  expect(await health.check('startup')).toMatchObject({ status: 'pass' });
+  expect(queue.health()).toMatchObject({ status: 'up', closed: false });
+
+  const expectClosed = async () => {
+    expect(queue.health()).toMatchObject({ status: 'down', closed: true, breaker: 'closed' });
+    expect(await health.check('readiness')).toMatchObject({
+      ...{ status: 'fail', message: 'A queue is closed' },
+      queues: [{ state: 'down', redis: { reachable: false, writable: false }, backup: { jobsLeft: 0 } }],
+    });
+    const failing = { readiness: 503, redis: 503, simple: 500 };
+    expect(await statuses(health)).toEqual({ liveness: 200, startup: 200, ...failing });
+    expect(await createHealth(queue).check('startup')).toMatchObject({ status: 'fail' });
+  };
+  const accepted = Array.from({ length: 1000 }, () => queue.enqueue('job'));
+  const closing = queue.close();
+  await expectClosed();
+  await Promise.all([closing, ...accepted]);
+  await expectClosed();
+  expect(events).toEqual([]);
+});
+
+it('stays closed, without an event, while its backlog is replayed', async () => {
+  await using server = await RedisServer.start();
+  const queue = open(server.port);
+  await queue.check();
+  const isolation = queue.isolate();
+  await Promise.all(Array.from({ length: 1000 }, () => queue.enqueue('job')));
+  isolation.dispose();
+  expect(queue.health().status).toBe('recovering');
+  const events: string[] = [];
+  queue.on('health', ({ status }) => events.push(status));
+  expect(await queue.close()).toEqual({ pending: 0 });
+  expect(queue.health()).toMatchObject({ status: 'down', closed: true, totals: { delivered: 1000 } });
+  expect(events).toEqual([]);
+});
