@@ -6,8 +6,8 @@ const MAX_IDS = 100_000;
 const MAX_CALLS = 1000;
 
 interface Doubt {
-  /** One of them the store may have; that it has another one of the same id it had said. */
-  readonly deliveries: Set<string>;
+  /** {@link callOf} each: one of them the store may have; that it has another one of the same id it had said. */
+  readonly calls: Set<string>;
   /** How often the store had been looked into when the last of them was doubted. */
   looks: number;
   /** The backlog was told since that the store has a job of this id. */
@@ -22,6 +22,9 @@ export interface Meanwhile {
   readonly setAside: ReadonlySet<string>;
 }
 
+/** Which `enqueue()` a job is of: a caller may come again with a delivery that it was given, and the store has one of them. */
+const callOf = ({ delivery, enqueuedAt }: JobRecord) => `${delivery} ${enqueuedAt}`;
+
 /** A call of `append()`. */
 class Call implements Meanwhile {
   readonly gone = new Map<string, boolean>();
@@ -29,8 +32,8 @@ class Call implements Meanwhile {
   /** Given up without an answer: deliveries that are counted all the same. */
   readonly counted = new Set<string>();
   readonly #jobs: readonly JobRecord[];
-  /** Made when it is looked into for the first time: most calls never are. */
-  #byDelivery: Map<string, JobRecord> | undefined;
+  /** {@link callOf} each. Made when it is looked into for the first time: most calls never are. */
+  #calls: Set<string> | undefined;
 
   constructor(jobs: readonly JobRecord[]) {
     this.#jobs = jobs;
@@ -40,10 +43,9 @@ class Call implements Meanwhile {
     return this.#jobs === jobs;
   }
 
-  has({ delivery, enqueuedAt }: JobRecord): boolean {
-    this.#byDelivery ??= new Map(this.#jobs.map((job) => [job.delivery, job]));
-    // A caller may have come again with a delivery that it was given: that is another job.
-    return this.#byDelivery.get(delivery)?.enqueuedAt === enqueuedAt;
+  has(job: JobRecord): boolean {
+    this.#calls ??= new Set(this.#jobs.map(callOf));
+    return this.#calls.has(callOf(job));
   }
 
   hasId(id: string): boolean {
@@ -101,25 +103,26 @@ export class Doubts {
   }
 
   /** The store did not say whether it has it. `looks`: how often the store has been looked into. */
-  add({ id, delivery }: JobRecord, looks: number): void {
+  add(job: JobRecord, looks: number): void {
+    const { id } = job;
     const doubt = this.#byId.get(id);
     if (doubt) {
-      if (doubt.deliveries.size < MAX_CALLS) doubt.deliveries.add(delivery);
+      if (doubt.calls.size < MAX_CALLS) doubt.calls.add(callOf(job));
       if (doubt.looks !== looks) doubt.isAdded = false;
       doubt.looks = looks;
       return;
     }
     const [oldest] = this.#byId.keys();
     if (oldest !== undefined && this.#byId.size >= MAX_IDS) this.#byId.delete(oldest);
-    this.#byId.set(id, { deliveries: new Set([delivery]), looks, isAdded: false });
+    this.#byId.set(id, { calls: new Set([callOf(job)]), looks, isAdded: false });
   }
 
   get isEmpty(): boolean {
     return this.#byId.size === 0;
   }
 
-  has({ id, delivery }: JobRecord): boolean {
-    return this.#byId.get(id)?.deliveries.has(delivery) ?? false;
+  has(job: JobRecord): boolean {
+    return this.#byId.get(job.id)?.calls.has(callOf(job)) ?? false;
   }
 
   hasId(id: string): boolean {

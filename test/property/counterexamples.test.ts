@@ -587,3 +587,18 @@ test('tells that more is lost than it remembers, although the rest of their batc
     ],
   });
 });
+
+test('counts a job once that its caller enqueues again in an append that the store answers too late', async () => {
+  await keepsEveryPromise({
+    ...smallest,
+    options: { ...smallest.options, ordering: 'queue' },
+    actions: [
+      { do: 'network', by: 0, verdicts: [{ kind: 'sent twice', afterMs: 10, againMs: 100 }] },
+      { do: 'enqueue', by: 0, jobs: [{}] },
+      { do: 'wait', ms: 500 },
+      { do: 'store', by: 0, verdicts: [{ kind: 'answered', afterMs: 150 }] },
+      { do: 'enqueue', by: 0, jobs: [...Array.from({ length: 8 }, () => ({})), { again: 0 }, {}] },
+      { do: 'wait', ms: 237 },
+    ],
+  });
+});
