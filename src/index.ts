@@ -16,7 +16,7 @@ export {
   isResilientQueueError,
   ResilientQueueError,
 } from './errors/resilient-queue-error.js';
-export type { HealthReport, HealthStatus } from './health/health-report.js';
+export type { HealthReport, HealthStatus, QueuePhase } from './health/health-report.js';
 export type {
   BackedUpEvent,
   DroppedEvent,

@@ -12,14 +12,17 @@ import type { Totals } from './totals.js';
  */
 export type HealthStatus = 'up' | 'recovering' | 'degraded' | 'down';
 
+/** `closing`: `close()` has been called. `closed`: it has resolved, or is about to, and every `enqueue()` has its answer. */
+export type QueuePhase = 'open' | 'closing' | 'closed';
+
 /** How the queue is. Has no address, name of a host or payload in it. */
 export interface HealthReport {
   readonly status: HealthStatus;
   /** When the status became what it is; epoch ms. */
   readonly since: number;
   readonly queue: string;
-  /** `close()` has been called: the queue takes no jobs, and asks Redis nothing more, so what is said of Redis is of before. */
-  readonly closed: boolean;
+  /** From `closing` on the queue takes no jobs, and asks Redis nothing for a report: what is said of Redis is of before. */
+  readonly phase: QueuePhase;
   readonly redis: {
     /** It answered last time, if only with a refusal. */
     readonly reachable: boolean;
@@ -48,3 +51,6 @@ export interface HealthReport {
   readonly replay: ReplayProgress;
   readonly totals: Totals;
 }
+
+/** The queue takes no jobs any more. Somebody else's may not say so. */
+export const isEnding = ({ phase }: HealthReport): boolean => phase === 'closing' || phase === 'closed';

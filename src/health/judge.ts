@@ -1,4 +1,4 @@
-import type { HealthReport, HealthStatus } from './health-report.js';
+import { type HealthReport, type HealthStatus, isEnding } from './health-report.js';
 import type { HealthProbe, ProbeStatus, QueueHealth } from './health-result.js';
 import type { QueueSight } from './queue-watch.js';
 import { NO_CONNECTION, REDIS_IS_UP } from './redis-message.js';
@@ -48,7 +48,7 @@ export const started = hasStarted;
 function judgeQueue(probe: QueueProbe, { report, isRedisWritable }: QueueSight): Verdict {
   if (probe === 'redis') return isRedisWritable ? redisIsUp : redisIsDown;
   if (!report) return cannotSay;
-  if (report.closed) return isClosed;
+  if (isEnding(report)) return isClosed;
   if (probe === 'startup') return canTakeJobs(report, isRedisWritable) ? hasStarted : isStarting;
   return ready[report.status];
 }

@@ -3,7 +3,7 @@ import { scrubbed } from '../errors/scrub.js';
 import { RedisFailure } from '../policy/outage.js';
 import { within } from '../policy/within.js';
 import { FillRate } from './fill-rate.js';
-import type { HealthReport, HealthStatus } from './health-report.js';
+import { type HealthReport, type HealthStatus, isEnding } from './health-report.js';
 import type { BackupBudget } from './health-result.js';
 import type { QueueStatus } from './queue-status.js';
 
@@ -46,7 +46,7 @@ export class QueueWatch {
     try {
       const { report, isAnswered } = await this.#ask(timeoutMs);
       const { reachable, writable } = report.redis;
-      const isNews = isAnswered && !report.closed;
+      const isNews = isAnswered && !isEnding(report);
       return {
         queue,
         report,
@@ -73,10 +73,11 @@ export class QueueWatch {
     }
   }
 
-  #budget({ closed, backup: { pending, capacity, writable } }: HealthReport): BackupBudget {
+  #budget(report: HealthReport): BackupBudget {
+    const { pending, capacity, writable } = report.backup;
     this.#rate.saw(pending, this.#clock.monotonicMs());
     // It may be full of bytes, or refuse for a reason of its own.
-    const jobsLeft = writable && !closed ? Math.max(0, capacity - pending) : 0;
+    const jobsLeft = writable && !isEnding(report) ? Math.max(0, capacity - pending) : 0;
     return { pending, capacity, jobsLeft, secondsUntilFull: this.#rate.secondsUntilFull(jobsLeft) };
   }
 }

@@ -3,7 +3,7 @@ import { boundedCall } from '../backup/bounded-call.js';
 import { pause } from '../clock/clock.js';
 import { isResilientQueueError, ResilientQueueError } from '../errors/resilient-queue-error.js';
 import { scrubbed } from '../errors/scrub.js';
-import type { HealthReport, HealthStatus } from '../health/health-report.js';
+import type { HealthReport, HealthStatus, QueuePhase } from '../health/health-report.js';
 import type { DroppedEvent, ErrorEvent, Listener, QueueEvents } from '../health/queue-events.js';
 import type { CheckOptions, QueueStatus } from '../health/queue-status.js';
 import type { JobRecord } from '../job/job-record.js';
@@ -95,6 +95,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #toll: { backedUp: number; unknown: number; rejected: number } | undefined;
   #looking: Promise<void> | undefined;
   #openedEpoch = '';
+  #phase: QueuePhase = 'open';
   #closing: Promise<{ pending: number }> | undefined;
 
   /**
@@ -333,7 +334,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       status: this.#status,
       since: this.#since,
       queue: this.name,
-      closed: this.#closing !== undefined,
+      phase: this.#phase,
       redis: { ...this.#gateway.sight },
       breaker: this.#policy.state,
       backup: {
@@ -420,6 +421,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       this.#status = 'down';
       this.#since = this.#options.clock.now();
     }
+    this.#phase = 'closing';
     this.#closing = this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
     return this.#closing;
   }
@@ -706,7 +708,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   #statusNow(): HealthStatus {
-    if (this.#closing) return 'down';
+    if (this.#phase !== 'open') return 'down';
     if (this.#policy.isClosed) return this.#backlog.pending > 0 ? 'recovering' : 'up';
     return this.#isBackupWritable ? 'degraded' : 'down';
   }
@@ -803,6 +805,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     if (last.ofAll) await boundedCall(clock, backupDeadlineMs, close()).catch(failed);
     if (connection instanceof FactoryConnection) connection.destroy();
     this.#emitter.clear();
+    this.#phase = 'closed';
     return { pending };
   }
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { createHealth, type Health, type HealthProbe, type NodeHandler } from '../../../src/health/index.js';
-import { MemoryBackupStore, type QueueOptions, ResilientQueue } from '../../../src/index.js';
+import { MemoryBackupStore, type QueueOptions, type QueuePhase, ResilientQueue } from '../../../src/index.js';
 import { RedisServer } from '../../support/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -311,10 +311,10 @@ it('fails from the call of close() on, although Redis is well, and sounds no ala
   queue.on('health', ({ status }) => events.push(status));
   await queue.enqueue('job');
   expect(await health.check('startup')).toMatchObject({ status: 'pass' });
-  expect(queue.health()).toMatchObject({ status: 'up', closed: false });
+  expect(queue.health()).toMatchObject({ status: 'up', phase: 'open' });
 
-  const expectClosed = async () => {
-    expect(queue.health()).toMatchObject({ status: 'down', closed: true, breaker: 'closed' });
+  const expectClosed = async (phase: QueuePhase) => {
+    expect(queue.health()).toMatchObject({ status: 'down', phase, breaker: 'closed' });
     expect(await health.check('readiness')).toMatchObject({
       ...{ status: 'fail', message: 'A queue is closed' },
       queues: [{ state: 'down', redis: { reachable: false, writable: false }, backup: { jobsLeft: 0 } }],
@@ -325,9 +325,9 @@ it('fails from the call of close() on, although Redis is well, and sounds no ala
   };
   const accepted = Array.from({ length: 1000 }, () => queue.enqueue('job'));
   const closing = queue.close();
-  await expectClosed();
+  await expectClosed('closing');
   await Promise.all([closing, ...accepted]);
-  await expectClosed();
+  await expectClosed('closed');
   expect(events).toEqual([]);
 });
 
@@ -342,6 +342,6 @@ it('stays closed, without an event, while its backlog is replayed', async () => 
   const events: string[] = [];
   queue.on('health', ({ status }) => events.push(status));
   expect(await queue.close()).toEqual({ pending: 0 });
-  expect(queue.health()).toMatchObject({ status: 'down', closed: true, totals: { delivered: 1000 } });
+  expect(queue.health()).toMatchObject({ status: 'down', phase: 'closed', totals: { delivered: 1000 } });
   expect(events).toEqual([]);
 });

@@ -23,7 +23,7 @@ export class ScriptedQueue implements QueueStatus {
     this.reports += 1;
     const idle = { active: false, replayed: 0, remaining: this.pending, perSecond: 0, etaMs: undefined };
     return {
-      ...{ status: this.status, since: 0, queue: this.name, closed: false, breaker: 'closed' },
+      ...{ status: this.status, since: 0, queue: this.name, phase: 'open', breaker: 'closed' },
       redis: { ...this.redis, latencyMs: 1, lastError: { kind: 'timeout', at: 0 } },
       backup: {
         ...{ pending: this.pending, capacity: this.capacity, unknown: 0, parked: 0, bytes: undefined },
