@@ -1,5 +1,6 @@
 import type { JobRecord } from '../../job/job-record.js';
 import type { ParkedJob } from '../backup-store.js';
+import { neverSent } from '../never-sent.js';
 import { appendJobs, draftJobs } from './append-jobs.js';
 import { bundlesOf } from './bundles-of.js';
 import { damagedJob } from './damaged-job.js';
@@ -65,7 +66,7 @@ export function listParked(tree: Tree, name: string, limit: number, cursor?: str
 }
 
 /** In a transaction. What is damaged stays parked. */
-export function unparkJobs(tree: Tree, name: string, ids: readonly string[]): number {
+export function unparkJobs(tree: Tree, name: string, ids: readonly string[], asNew = false): number {
   const queue = readQueue(tree, name);
   if (!queue) return 0;
   const jobs: JobRecord[] = [];
@@ -80,7 +81,7 @@ export function unparkJobs(tree: Tree, name: string, ids: readonly string[]): nu
     tree.remove(key);
     places.remove(id);
     queue.parked -= 1;
-    jobs.push(parked.job);
+    jobs.push(asNew ? neverSent(parked.job) : parked.job);
   }
   places.write();
   writeQueue(tree, name, queue);
@@ -88,8 +89,13 @@ export function unparkJobs(tree: Tree, name: string, ids: readonly string[]): nu
   return jobs.length;
 }
 
-/** In a transaction. Gone for good, whoever holds them. */
-export function removeJobs(tree: Tree, name: string, ids: readonly string[]): number {
+/** In a transaction. Gone for good, whoever holds them; with `state` only those in it. */
+export function removeJobs(
+  tree: Tree,
+  name: string,
+  ids: readonly string[],
+  state?: 'pending' | 'parked',
+): number {
   const queue = readQueue(tree, name);
   if (!queue) return 0;
   const leases = readLeases(tree, queue.number);
@@ -98,7 +104,7 @@ export function removeJobs(tree: Tree, name: string, ids: readonly string[]): nu
   let wasGuessed = false;
   for (const id of ids) {
     const place = places.get(id);
-    if (!place) continue;
+    if (!place || (state !== undefined && place.isParked !== (state === 'parked'))) continue;
     const { bundle, index } = place;
     if (place.isParked) {
       tree.remove(parkedKey(queue.number, place));
