@@ -5,7 +5,7 @@ import { appendJobs, draftJobs } from './append-jobs.js';
 import { bundlesOf } from './bundles-of.js';
 import { damagedJob } from './damaged-job.js';
 import { readJobText } from './job-text.js';
-import { everyQueue, parkedKey, queueOfKey, rowsOf } from './keys.js';
+import { everyQueue, parkedKey, placeOfParkedKey, queueOfKey, rowsOf } from './keys.js';
 import { readLeases, writeLease } from './lease-row.js';
 import { Marks, readMarks, writeMarks } from './marks.js';
 import { asAttempted, readParkedRow } from './parked-row.js';
@@ -58,9 +58,11 @@ export function listParked(tree: Tree, name: string, limit: number, cursor?: str
   if (!queue) return { jobs: [] };
   const from = cursor === undefined ? undefined : Buffer.from(cursor, 'hex');
   const keys = tree.keys(rowsOf('parked', queue.number, from), limit + 1);
-  const jobs = keys
-    .slice(0, limit)
-    .map((key) => readParkedRow(name, key, tree.get(key) ?? Buffer.alloc(0)).parked);
+  const jobs = keys.slice(0, limit).map((key) => {
+    const { bundle, index } = placeOfParkedKey(key);
+    const findId = () => findPlaces(tree, queue.number, bundle).jobs.get(index)?.id;
+    return readParkedRow(name, key, tree.get(key) ?? Buffer.alloc(0), findId).parked;
+  });
   const next = keys[limit];
   return next === undefined ? { jobs } : { jobs, cursor: next.toString('hex') };
 }
@@ -76,7 +78,7 @@ export function unparkJobs(tree: Tree, name: string, ids: readonly string[], asN
     const key = place?.isParked ? parkedKey(queue.number, place) : undefined;
     const row = key && tree.get(key);
     if (!key || !row) continue;
-    const { parked, isWhole } = readParkedRow(name, key, row);
+    const { parked, isWhole } = readParkedRow(name, key, row, () => id);
     if (!isWhole) continue;
     tree.remove(key);
     places.remove(id);
