@@ -284,7 +284,9 @@ it('puts back what a service had parked once the cause is gone, and the service 
   await waitFor(async () => (await idsInRedis()).includes('order-2'), {
     ...{ what: 'the orders to be laid down', timeoutMs: 20_000 },
   });
-  await waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
+  await waitFor(() => queue.health().status === 'up' && queue.health().backup.parked === 0, {
+    what: 'the queue to be up, and to see that none is parked',
+  });
   await queue.close();
   ledger.delivered((await idsInRedis()) as string[]);
   expect(ledger.summary(), `${ledger}`).toMatchObject({
