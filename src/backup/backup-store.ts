@@ -40,10 +40,21 @@ export interface BackupAdmin {
     state: 'pending' | 'parked',
     options: { readonly limit: number; readonly cursor?: string | undefined },
   ): Promise<{ readonly jobs: readonly (JobRecord | ParkedJob)[]; readonly cursor?: string }>;
-  /** Parked jobs back to pending, at the end. Resolves with how many there were. */
-  unpark(queue: string, ids: readonly string[]): Promise<number>;
-  /** Jobs gone for good, pending or parked. Resolves with how many there were. */
-  remove(queue: string, ids: readonly string[]): Promise<number>;
+  /**
+   * Parked jobs back to pending, at the end. Resolves with how many there were. With `asNew` they are as if nobody had ever sent
+   * them: one that was parked as `recognition-expired` is sent then, and runs twice if it was laid down before; without, it is
+   * parked again.
+   */
+  unpark(queue: string, ids: readonly string[], options?: { readonly asNew?: boolean }): Promise<number>;
+  /**
+   * Jobs gone for good, pending or parked, or with `state` only those in it: a job that a caller enqueued meanwhile, under the id
+   * of a parked one, waits. Resolves with how many there were.
+   */
+  remove(
+    queue: string,
+    ids: readonly string[],
+    options?: { readonly state?: 'pending' | 'parked' },
+  ): Promise<number>;
 }
 
 /**

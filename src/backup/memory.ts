@@ -9,6 +9,7 @@ import type {
   Lease,
   ParkedJob,
 } from './backup-store.js';
+import { neverSent } from './never-sent.js';
 import { recordBytes } from './record-bytes.js';
 
 /** A waiting job and who holds it. One object a job: a backlog may be a million of them. */
@@ -73,8 +74,8 @@ export class MemoryBackupStore implements BackupStore {
     this.admin = {
       queues: async () => [...this.#backlogs.keys()],
       list: async (queue, state, { limit, cursor }) => this.#list(queue, state, limit, Number(cursor ?? 0)),
-      unpark: async (queue, ids) => this.#unpark(queue, ids),
-      remove: async (queue, ids) => this.#remove(queue, ids),
+      unpark: async (queue, ids, { asNew = false } = {}) => this.#unpark(queue, ids, asNew),
+      remove: async (queue, ids, { state } = {}) => this.#remove(queue, ids, state),
     };
   }
 
@@ -231,27 +232,27 @@ export class MemoryBackupStore implements BackupStore {
     return from + limit < all.length ? { jobs, cursor: String(from + limit) } : { jobs };
   }
 
-  #unpark(queue: string, ids: readonly string[]): number {
+  #unpark(queue: string, ids: readonly string[], asNew: boolean): number {
     const backlog = this.#backlogs.get(queue);
     let count = 0;
     for (const id of ids) {
       const parked = backlog?.parked.get(id);
       if (!backlog || !parked) continue;
       backlog.parked.delete(id);
-      this.#add(backlog, parked.job);
+      this.#add(backlog, asNew ? neverSent(parked.job) : parked.job);
       count += 1;
     }
     return count;
   }
 
-  #remove(queue: string, ids: readonly string[]): number {
+  #remove(queue: string, ids: readonly string[], state: 'pending' | 'parked' | undefined): number {
     const backlog = this.#backlogs.get(queue);
     let count = 0;
     for (const id of ids) {
-      const waiting = backlog?.byId.get(id);
       if (!backlog) break;
+      const waiting = state === 'parked' ? undefined : backlog.byId.get(id);
       if (waiting) this.#drop(backlog, waiting);
-      if (waiting || backlog.parked.delete(id)) count += 1;
+      if (waiting || (state !== 'pending' && backlog.parked.delete(id))) count += 1;
     }
     return count;
   }

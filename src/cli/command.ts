@@ -1,7 +1,7 @@
 /** Where a command writes, and what it may know of its surroundings. */
 export interface CommandIo {
-  /** The result: what a pipe gets. */
-  out(text: string): void;
+  /** The result: what a pipe gets. Whoever prints without end waits until this much is taken. */
+  out(text: string): void | Promise<void>;
   /** What a person is told besides: progress, errors. */
   err(text: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -2,13 +2,15 @@
 import { readFileSync } from 'node:fs';
 import type { Command, CommandIo } from './command.js';
 import { doctorCommand } from './doctor-command.js';
+import { parkedCommand } from './parked-command.js';
 import { run } from './run.js';
 import { verifyCommand } from './verify-command.js';
 
-const commands: readonly Command[] = [doctorCommand, verifyCommand];
+const commands: readonly Command[] = [doctorCommand, parkedCommand, verifyCommand];
 
 const io: CommandIo = {
-  out: (text) => void process.stdout.write(text),
+  // Also where nobody reads any more: the callback is then given the error.
+  out: (text) => new Promise((resolve) => void process.stdout.write(text, () => resolve())),
   err: (text) => void process.stderr.write(text),
   env: process.env,
   hasColours: process.stdout.hasColors?.() ?? false,

@@ -118,7 +118,7 @@ function nextSteps({ counts }: VerifyReport): string[] {
     steps.push('Doubled: find out whether they have run; remove the second entry of each that has not.');
   }
   if (counts.parked > 0) {
-    steps.push('Parked: look at their reasons (admin.list), mend them, then admin.unpark, or admin.remove.');
+    steps.push('Parked: `resilient-queue parked` shows their reasons, puts them back or removes them.');
   }
   if (counts.pending > 0) {
     steps.push(

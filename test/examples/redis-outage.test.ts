@@ -12,14 +12,16 @@ import {
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { ResilientQueue } from '@morningai/resilient-queue';
+import { ResilientQueue, streamKey } from '@morningai/resilient-queue';
 import { LmdbBackupStore } from '@morningai/resilient-queue/backup/lmdb';
 import { createHealth } from '@morningai/resilient-queue/health';
 import { writeLedger } from '@morningai/resilient-queue/ledger';
 import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { findRedisServer } from '../../scripts/find-redis-server.js';
+import { reasonWords } from '../../src/cli/print-parked.js';
 import { RedisServer } from '../support/redis-server.js';
+import { readStream } from '../support/stream.js';
 import { waitFor } from '../support/wait-for.js';
 import { jobRecord } from '../unit/support/job-record.js';
 import { redisUrl, root } from './support/child.js';
@@ -116,8 +118,16 @@ it('has commands that say what is the matter, in every phase of an outage, and p
 
   await server.restart();
   await waitFor(() => queue.health().status === 'up', { what: 'the replay', timeoutMs: 20_000 });
-  const parked = await person.types('parked-jobs.ts');
-  expect(parked.output).toContain(`${poison.id}  poison  rejected`);
+  const parked = await person.types('parked ./var/orchestrator\n');
+  expect(parked.output).toContain(`rejected, all 1:\n  ${poison.id}  poison`);
+  expect(parked.code).toBe(1);
+  expect(await person.types('--unpark')).toEqual({
+    code: 0,
+    output: `unparked  ${poison.id}  poison  rejected\nJobs unparked: 1.\n`,
+  });
+  await waitFor(async () => (await readStream(server, streamKey(QUEUE))).length === 51, {
+    ...{ what: 'the job to be laid down', timeoutMs: 20_000 },
+  });
   await queue.close();
   await ledger.close();
   const proof = await person.types('resilient-queue verify');
@@ -136,6 +146,12 @@ it('has a row for every kind of failure that an event may name', () => {
   ]);
   const words = named.map((match) => match[1]);
   expect(kinds.filter((kind) => !words.includes(kind))).toEqual([]);
+});
+
+it('says of every reason for which a job is parked what to do', () => {
+  const [, section = ''] = /^## Parked jobs\n(.*?)^## /ms.exec(runbook) ?? [];
+  const rows = [...section.matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell]) => cell).join();
+  expect([...rows.matchAll(/`([^`]+)`/g)].map(([, word]) => word).sort()).toEqual([...reasonWords].sort());
 });
 
 it('names commands of Redis that there are, as they are written', async () => {

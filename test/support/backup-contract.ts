@@ -259,6 +259,27 @@ export function describeBackupStore(
     });
   });
 
+  describe('unpark', () => {
+    it('keeps when a job was first sent, unless it is to be as new', async () => {
+      const { store, append, lease, clock } = makeStore();
+      await store.append('q', [job('a', { fate: 'unknown', lastAttemptAt: 7 })]);
+      await append('b');
+      const first = clock.now();
+      await store.park((await lease()).token, ['a', 'b'], 'recognition-expired');
+      clock.advance(5);
+      await store.admin.unpark('q', ['a', 'b']);
+      const { token, jobs } = await lease();
+      expect(jobs).toMatchObject([
+        { id: 'a', fate: 'unknown', lastAttemptAt: 7 },
+        { id: 'b', fate: 'not-delivered', lastAttemptAt: first },
+      ]);
+      await store.park(token, ['a', 'b'], 'recognition-expired');
+      expect(await store.admin.unpark('q', ['a', 'b'], { asNew: true })).toBe(2);
+      expect((await store.stats('q')).unknown).toBe(0);
+      expect((await lease()).jobs).toEqual([job('a'), job('b')]);
+    });
+  });
+
   describe('stats', () => {
     it('are all zero for a queue it never heard of', async () => {
       expect(await makeStore().store.stats('other')).toEqual({
@@ -336,6 +357,18 @@ export function describeBackupStore(
       await store.release(token, ['b']);
       expect(await store.stats('q')).toEqual({ pending: 0, leased: 0, unknown: 0, parked: 0, bytes: 0 });
       expect(await store.admin.remove('other', ['a'])).toBe(0);
+    });
+
+    it('removes only what is parked, or only what is pending, where that is asked for', async () => {
+      const { store, append, lease } = makeStore();
+      await append('a', 'b');
+      await store.park((await lease(1)).token, ['a'], 'why');
+      expect(await store.admin.remove('q', ['a', 'b'], { state: 'parked' })).toBe(1);
+      expect(await store.stats('q')).toMatchObject({ pending: 1, parked: 0 });
+      await append('a');
+      await store.park((await lease(2)).token, ['a'], 'why');
+      expect(await store.admin.remove('q', ['a', 'b'], { state: 'pending' })).toBe(1);
+      expect(await store.stats('q')).toMatchObject({ pending: 0, parked: 1 });
     });
   });
 

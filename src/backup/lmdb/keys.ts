@@ -94,6 +94,10 @@ export function parkedKey(queue: number, { bundle, index }: Place): Buffer {
   return key;
 }
 
+export function placeOfParkedKey(key: Buffer): Place {
+  return { bundle: bundleOfKey(key), index: key[PREFIX_BYTES + 6] as number };
+}
+
 /** Every row of a kind that a queue has, beginning at `from` where that is given. */
 export function rowsOf(kind: KindOfQueue, queue: number, from?: Buffer): KeyRange {
   const start = Buffer.allocUnsafe(PREFIX_BYTES);

@@ -45,8 +45,10 @@ export class LmdbBackupStore implements BackupStore {
             ? listParked(this.#backup.tree, queue, limit, cursor)
             : listPending(this.#backup.tree, queue, limit, cursor),
         ),
-      unpark: (queue, ids) => this.#change(() => unparkJobs(this.#backup.tree, queue, ids)),
-      remove: (queue, ids) => this.#change(() => removeJobs(this.#backup.tree, queue, ids)),
+      unpark: (queue, ids, { asNew } = {}) =>
+        this.#change(() => unparkJobs(this.#backup.tree, queue, ids, asNew)),
+      remove: (queue, ids, { state } = {}) =>
+        this.#change(() => removeJobs(this.#backup.tree, queue, ids, state)),
     };
   }
 

@@ -15,7 +15,7 @@ import { fileSystemOf } from './file-system.js';
 
 /** LMDB's own names. */
 export const DATA_FILE = 'data.mdb';
-const LOCK_FILE = 'lock.mdb';
+export const LOCK_FILE = 'lock.mdb';
 
 /**
  * The real path of the folder at `path`, made if it is not there, for its owner only. Throws where it is on a network file

@@ -23,15 +23,16 @@ export function parkedRow(key: Buffer, note: ParkedNote, body: Buffer): Buffer {
   return seal(key, Buffer.concat([length, text, body]));
 }
 
-/** `isWhole` is false for what stands in for a damaged job. */
+/** `isWhole` is false for what stands in for a damaged job; `findId` is asked for its id where the row does not say it any more. */
 export function readParkedRow(
   queue: string,
   key: Buffer,
   row: Buffer,
+  findId: () => string | undefined,
 ): { readonly parked: ParkedJob; readonly isWhole: boolean } {
   const content = unseal(key, row);
   if (content === undefined) {
-    const job = damagedJob(queue, `damaged-${key.toString('hex')}`);
+    const job = damagedJob(queue, findId() ?? `damaged-${key.toString('hex')}`);
     return { parked: { job, reason: 'damaged', parkedAt: 0 }, isWhole: false };
   }
   const end = LENGTH_BYTES + content.readUInt32LE(0);

@@ -1,10 +1,11 @@
 import type { JobRecord } from '../../job/job-record.js';
 import type { ParkedJob } from '../backup-store.js';
+import { neverSent } from '../never-sent.js';
 import { appendJobs, draftJobs } from './append-jobs.js';
 import { bundlesOf } from './bundles-of.js';
 import { damagedJob } from './damaged-job.js';
 import { readJobText } from './job-text.js';
-import { everyQueue, parkedKey, queueOfKey, rowsOf } from './keys.js';
+import { everyQueue, parkedKey, placeOfParkedKey, queueOfKey, rowsOf } from './keys.js';
 import { readLeases, writeLease } from './lease-row.js';
 import { Marks, readMarks, writeMarks } from './marks.js';
 import { asAttempted, readParkedRow } from './parked-row.js';
@@ -57,15 +58,17 @@ export function listParked(tree: Tree, name: string, limit: number, cursor?: str
   if (!queue) return { jobs: [] };
   const from = cursor === undefined ? undefined : Buffer.from(cursor, 'hex');
   const keys = tree.keys(rowsOf('parked', queue.number, from), limit + 1);
-  const jobs = keys
-    .slice(0, limit)
-    .map((key) => readParkedRow(name, key, tree.get(key) ?? Buffer.alloc(0)).parked);
+  const jobs = keys.slice(0, limit).map((key) => {
+    const { bundle, index } = placeOfParkedKey(key);
+    const findId = () => findPlaces(tree, queue.number, bundle).jobs.get(index)?.id;
+    return readParkedRow(name, key, tree.get(key) ?? Buffer.alloc(0), findId).parked;
+  });
   const next = keys[limit];
   return next === undefined ? { jobs } : { jobs, cursor: next.toString('hex') };
 }
 
 /** In a transaction. What is damaged stays parked. */
-export function unparkJobs(tree: Tree, name: string, ids: readonly string[]): number {
+export function unparkJobs(tree: Tree, name: string, ids: readonly string[], asNew = false): number {
   const queue = readQueue(tree, name);
   if (!queue) return 0;
   const jobs: JobRecord[] = [];
@@ -75,12 +78,12 @@ export function unparkJobs(tree: Tree, name: string, ids: readonly string[]): nu
     const key = place?.isParked ? parkedKey(queue.number, place) : undefined;
     const row = key && tree.get(key);
     if (!key || !row) continue;
-    const { parked, isWhole } = readParkedRow(name, key, row);
+    const { parked, isWhole } = readParkedRow(name, key, row, () => id);
     if (!isWhole) continue;
     tree.remove(key);
     places.remove(id);
     queue.parked -= 1;
-    jobs.push(parked.job);
+    jobs.push(asNew ? neverSent(parked.job) : parked.job);
   }
   places.write();
   writeQueue(tree, name, queue);
@@ -88,8 +91,13 @@ export function unparkJobs(tree: Tree, name: string, ids: readonly string[]): nu
   return jobs.length;
 }
 
-/** In a transaction. Gone for good, whoever holds them. */
-export function removeJobs(tree: Tree, name: string, ids: readonly string[]): number {
+/** In a transaction. Gone for good, whoever holds them; with `state` only those in it. */
+export function removeJobs(
+  tree: Tree,
+  name: string,
+  ids: readonly string[],
+  state?: 'pending' | 'parked',
+): number {
   const queue = readQueue(tree, name);
   if (!queue) return 0;
   const leases = readLeases(tree, queue.number);
@@ -98,7 +106,7 @@ export function removeJobs(tree: Tree, name: string, ids: readonly string[]): nu
   let wasGuessed = false;
   for (const id of ids) {
     const place = places.get(id);
-    if (!place) continue;
+    if (!place || (state !== undefined && place.isParked !== (state === 'parked'))) continue;
     const { bundle, index } = place;
     if (place.isParked) {
       tree.remove(parkedKey(queue.number, place));

@@ -10,7 +10,7 @@ import type { Tree } from './tree.js';
 /** The version of the store's own format: of the keys and rows, not of the jobs in them. */
 const FORMAT = 1;
 /** Says that there is a backup: a data file that is then missing or empty was lost, and is not a new one. */
-const MARKER_FILE = 'backup-format';
+export const MARKER_FILE = 'backup-format';
 const WHAT_TO_DO =
   'Nothing was changed. Restore the folder from a copy, or set it aside and start with an empty one.';
 

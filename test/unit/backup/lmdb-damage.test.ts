@@ -195,6 +195,30 @@ describe('a damaged job', () => {
     await store.close();
   });
 
+  it('is known by its id, and can be removed, where it was damaged after it was parked', async () => {
+    const { path } = await makeBackup();
+    const store = new LmdbBackupStore({ path });
+    const lease = await store.lease('q', 100, 1000);
+    await store.park(lease?.token as string, ['job-13', 'job-14'], 'rejected');
+    await store.close();
+    const tree = new Tree(path);
+    const [key] = tree.keys(rowsOf('parked', 0));
+    const row = Buffer.from(tree.get(key as Buffer) as Buffer);
+    row[20] = (row[20] as number) ^ 1;
+    tree.transactionSync(() => tree.put(key as Buffer, row));
+    await tree.close();
+    const next = new LmdbBackupStore({ path });
+    const { jobs } = await next.admin.list('q', 'parked', { limit: 10 });
+    expect(jobs).toMatchObject([
+      { job: { id: 'job-13', version: 0 }, reason: 'damaged' },
+      { job: { id: 'job-14', version: 1 }, reason: 'rejected' },
+    ]);
+    expect(await next.admin.unpark('q', ['job-13', 'job-14'])).toBe(1);
+    expect(await next.admin.remove('q', ['job-13'])).toBe(1);
+    expect((await next.stats('q')).parked).toBe(0);
+    await next.close();
+  });
+
   it('does not take those with it that came together with it, also when the last of them are gone', async () => {
     const { path, data } = await makeBackup();
     const store = new LmdbBackupStore({ path });
