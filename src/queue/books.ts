@@ -153,15 +153,28 @@ export class Books {
     this.totals.dropped += jobs.length;
   }
 
-  /** The store said what it holds. What is there the first time, and is not known, is inherited. */
-  lookedInto({ pending }: BackupStats): void {
-    if (this.#isInheritanceKnown) return;
+  /** The store said what it holds, and so many were `parkedBefore`. What is there the first time, and is not known, is inherited. */
+  lookedInto({ pending, parked }: BackupStats, parkedBefore: number): void {
+    if (this.#isInheritanceKnown) {
+      // Only a person puts jobs back in line behind the queue's back. It may have replayed them since.
+      this.#unparked(Math.min(parkedBefore - parked, pending - this.totals.pending));
+      return;
+    }
     this.#isInheritanceKnown = true;
     const inherited = Math.max(0, pending - this.totals.pending);
     this.totals.inherited += inherited;
     this.totals.pending += inherited;
     // What the store had kept of these is among them.
     this.#doubts.clear();
+  }
+
+  /** Jobs of this queue's, or of a predecessor's. */
+  #unparked(jobs: number): void {
+    if (jobs <= 0) return;
+    const own = Math.min(jobs, this.totals.parked);
+    this.totals.parked -= own;
+    this.totals.inherited += jobs - own;
+    this.totals.pending += jobs;
   }
 
   /** The store has taken it; `isGone`: and it has left already. */

@@ -286,3 +286,31 @@ it('replaces a parked job by a new one of its id, and reports the old one as sup
   expectBalance(queue);
   expect(await queue.close()).toEqual({ pending: 0 });
 });
+
+it.each([
+  { when: 'once it has seen them', pollMs: 50 },
+  { when: 'before it has', pollMs: 600_000 },
+])('keeps its books of jobs that a person puts back in line, replayed $when', async ({ pollMs }) => {
+  await using server = await RedisServer.start({ appendOnly: 'no' });
+  const store = new MemoryBackupStore();
+  // By a predecessor.
+  await store.append(NAME, [record('parked-1'), record('parked-2')]);
+  const lease = await store.lease(NAME, 10, 10_000);
+  await store.park(lease?.token as string, ['parked-1', 'parked-2'], 'rejected: for the test');
+  const { queue } = open(server, { replay: { pollMs } }, store);
+  await waitFor(() => queue.health().backup.parked === 2, { what: 'the store to be looked into' });
+
+  const isolation = queue.isolate();
+  await queue.enqueue('job', undefined, { id: 'own' });
+  expect(await store.admin.unpark(NAME, ['parked-2'])).toBe(1);
+  if (pollMs < 1000) await waitFor(() => queue.health().backup.pending === 2, { what: 'it to be seen' });
+  isolation.dispose();
+  await waitFor(() => queue.health().status === 'up' && queue.health().backup.parked === 1, {
+    what: 'it to be replayed',
+  });
+  expect(await idsIn(server)).toEqual(['own', 'parked-2']);
+  const seen = { accepted: 1, delivered: 2, pending: 0 };
+  expect(queue.health().totals).toMatchObject(seen);
+  expectBalance(queue);
+  await queue.close();
+});

@@ -287,6 +287,8 @@ it('puts back what a service had parked once the cause is gone, and the service 
   await waitFor(() => queue.health().status === 'up' && queue.health().backup.parked === 0, {
     what: 'the queue to be up, and to see that none is parked',
   });
+  // Of what a person removed it knows only that it was parked.
+  expect(queue.health().totals).toMatchObject({ accepted: n + 3, delivered: n + 2, pending: 0, parked: 1 });
   await queue.close();
   ledger.delivered((await idsInRedis()) as string[]);
   expect(ledger.summary(), `${ledger}`).toMatchObject({
