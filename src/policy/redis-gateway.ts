@@ -9,7 +9,7 @@ import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import type { DeliveryContext, Transport } from '../transport/transport.js';
 import { writeCanary } from './canary.js';
-import { type FailureKind, type RedisFailure, sortFailure } from './outage.js';
+import { type FailureKind, RedisFailure, sortFailure } from './outage.js';
 import { ShortWait } from './short-wait.js';
 import { Timeouts } from './timeouts.js';
 import { noAnswerWithin, within } from './within.js';
@@ -51,6 +51,8 @@ export class RedisGateway {
   readonly #heirs = new WeakMap<Delivery, Heir>();
   readonly #onLoss: () => void;
   readonly #onFailure: (failure: RedisFailure) => void;
+  /** Why the client has no connection, where Redis itself said so to it. */
+  #refusal: RedisFailure | undefined;
   #deliveries = 0;
   /** How often the client has lost its connection. */
   #cuts = 0;
@@ -141,6 +143,7 @@ export class RedisGateway {
           onLate?.(delivery);
           return;
         }
+        this.#refusal = undefined;
         this.#sight.reachable = true;
         this.#sight.latencyMs = now - startedAt;
         if (delivery.outcomes.includes('delivered')) {
@@ -234,6 +237,11 @@ export class RedisGateway {
     this.#cuts += 1;
   }
 
+  /** The client has a connection. */
+  connected(): void {
+    this.#refusal = undefined;
+  }
+
   /** Nothing is sent any more. */
   stop(): void {
     this.#timeouts.stop();
@@ -248,13 +256,14 @@ export class RedisGateway {
   /** Remembers an `error` event of the client: for some failures (a wrong password) it is the only sign. */
   heard(error: unknown): void {
     const failure = sortFailure(error, false);
+    this.#refusal = silent.has(failure.kind) || failure.kind === 'unlisted' ? undefined : failure;
     this.#sight.lastError = { kind: failure.kind, at: this.#clock.now() };
     this.#onFailure(failure);
   }
 
   /** Sorts what Redis or its client threw and remembers what it says about Redis. */
   failed(error: unknown): RedisFailure {
-    const failure = sortFailure(error, this.connection.isUnsent?.(error) ?? false);
+    const failure = this.#explained(sortFailure(error, this.connection.isUnsent?.(error) ?? false));
     if (failure.treatment === 'caller' || failure.treatment === 'redirect') {
       this.#sight.reachable = true;
     } else {
@@ -266,12 +275,20 @@ export class RedisGateway {
     return failure;
   }
 
+  /** That there is no connection is not worth telling where it is known why. */
+  #explained(failure: RedisFailure): RedisFailure {
+    const { treatment, fate } = failure;
+    if (failure.kind !== 'disconnected' || !this.#refusal) return failure;
+    return new RedisFailure({ kind: this.#refusal.kind, treatment, fate }, this.#refusal.message);
+  }
+
   #foundLoss(): void {
     this.#notes.forget();
     this.#onLoss();
   }
 
   #sawAnswer(startedAt: number): void {
+    this.#refusal = undefined;
     this.#sight.reachable = true;
     this.#sight.latencyMs = this.#clock.monotonicMs() - startedAt;
   }

@@ -244,6 +244,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     joinStore(backup, name);
     this.#unlisten = connection.listen({
       up: () => {
+        this.#gateway.connected();
         this.#prober.hint();
         this.#openEpoch();
         this.#replayer.wake();

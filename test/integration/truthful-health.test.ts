@@ -1,0 +1,139 @@
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
+import { expect, it, onTestFinished } from 'vitest';
+import {
+  type BreakerState,
+  type FailureKind,
+  type HealthStatus,
+  MemoryBackupStore,
+  type OutageEvent,
+  type QueueOptions,
+  ResilientQueue,
+} from '../../src/index.js';
+import { RedisServer } from '../support/redis-server.js';
+import { waitFor } from '../support/wait-for.js';
+
+// What is said of Redis while it is asked about all the time, and while nobody asks.
+
+const NAME = 'truthful';
+const clients = ['ioredis', 'node-redis'] as const;
+
+interface Options extends Partial<QueueOptions> {
+  readonly client?: (typeof clients)[number];
+  readonly password?: string;
+}
+
+function open(port: number, { client = 'ioredis', password, ...options }: Options = {}) {
+  const queue = new ResilientQueue(NAME, {
+    redis: options.redis ?? connect(client, port, password),
+    backup: new MemoryBackupStore(),
+    ...{ deadlineMs: 500, attemptTimeoutMs: 200 },
+    ...options,
+  });
+  onTestFinished(async () => void (await queue.close({ timeoutMs: 100 })));
+  queue.on('error', () => {});
+  const outages: Pick<OutageEvent, 'phase' | 'kind'>[] = [];
+  queue.on('outage', ({ phase, kind }) => outages.push({ phase, kind }));
+  const breaker: BreakerState[] = [];
+  queue.on('breaker', ({ state }) => breaker.push(state));
+  return { queue, outages, breaker, phases: () => outages.map(({ phase }) => phase) };
+}
+
+function connect(kind: (typeof clients)[number], port: number, password: string | undefined) {
+  const secret = password === undefined ? {} : { password };
+  if (kind === 'ioredis') {
+    const client = new Redis({ port, retryStrategy: () => 50, ...secret });
+    client.on('error', () => {});
+    onTestFinished(() => client.disconnect());
+    return client;
+  }
+  const client = createClient({ socket: { port, host: '127.0.0.1', reconnectStrategy: 50 }, ...secret });
+  client.connect().catch(() => {});
+  onTestFinished(() => client.destroy());
+  return client;
+}
+
+/** Asks a queue how it is, again and again, until the test is over, and notes each answer that differs from the last. */
+function ask(queue: ResilientQueue) {
+  const statuses: HealthStatus[] = [];
+  const kinds: (FailureKind | undefined)[] = [];
+  let isOver = false;
+  const asking = (async () => {
+    while (!isOver) {
+      const { status, redis } = await queue.check({ timeoutMs: 100 });
+      if (statuses.at(-1) !== status) statuses.push(status);
+      if (kinds.at(-1) !== redis.lastError?.kind) kinds.push(redis.lastError?.kind);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  })();
+  onTestFinished(() => {
+    isOver = true;
+    return asking;
+  });
+  return { statuses, kinds };
+}
+
+const until = (what: string, condition: () => unknown) => waitFor(condition, { what, timeoutMs: 20_000 });
+
+it.each(clients)(
+  'is told of every outage, and of its end, while %s is asked all the time',
+  async (client) => {
+    await using server = await RedisServer.start();
+    const { queue, outages, phases } = open(server.port, { client });
+    await queue.enqueue('job');
+    const { statuses } = ask(queue);
+    for (let round = 1; round <= 3; round++) {
+      await (round === 2 ? server.pause() : server.kill());
+      await until('the outage to be noticed', () => queue.health().status === 'degraded');
+      expect(outages).toHaveLength(2 * round - 1);
+      await (round === 2 ? server.resume() : server.restart());
+      await until('its end to be noticed', () => queue.health().status === 'up');
+    }
+    expect(phases()).toEqual(['started', 'ended', 'started', 'ended', 'started', 'ended']);
+    expect(new Set(statuses)).toEqual(new Set(['up', 'degraded']));
+  },
+);
+
+it.each(clients)(
+  'names the cause for which %s has no connection, however often it is asked',
+  async (client) => {
+    await using server = await RedisServer.start({ args: ['--requirepass', 'another'] });
+    const { queue, outages } = open(server.port, { client, password: 'mine' });
+    const { kinds } = ask(queue);
+    await until('the outage to be noticed', () => outages.length > 0);
+    const since = kinds.length;
+    await until('the password to be refused', () => queue.health().redis.lastError?.kind === 'auth');
+    const startedAt = performance.now();
+    await until('a second to pass', () => performance.now() - startedAt > 1000);
+    expect(kinds.slice(since - 1)).toEqual(['auth']);
+    expect(outages).toEqual([{ phase: 'started', kind: 'auth' }]);
+    expect(queue.health().redis).toMatchObject({ reachable: true, writable: false });
+
+    await server.restart(['--requirepass', 'mine']);
+    await until('the end of the outage', () => queue.health().status === 'up');
+    await server.kill();
+    await until('the next outage', () => outages.length === 3);
+    // Of the password nothing is said any more.
+    expect(outages[2]).toEqual({ phase: 'started', kind: 'disconnected' });
+    expect(queue.health().redis).toMatchObject({ reachable: false });
+  },
+);
+
+it('does not name a cause that has been mended since', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no' });
+  const user = { username: 'service', password: 'mine' };
+  const redis = new Redis({ port: server.port, retryStrategy: () => 20, ...user });
+  redis.on('error', () => {});
+  onTestFinished(() => redis.disconnect());
+  const { queue, outages } = open(server.port, { redis, deadlineMs: 10_000 });
+  await until('the user to be refused', () => queue.health().redis.lastError?.kind === 'auth');
+  await server.command('ACL', 'SETUSER', 'service', 'on', '>mine', '~*', '&*', '+@all');
+  await until('the client to be connected', () => redis.status === 'ready');
+  server.pause();
+  redis.disconnect(true);
+  await until('the client to be cut off', () => redis.status !== 'ready');
+  const { redis: sight } = await queue.check({ timeoutMs: 2000 });
+  expect(sight.lastError).toMatchObject({ kind: 'disconnected' });
+  expect(outages).toEqual([]);
+});
+
