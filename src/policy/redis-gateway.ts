@@ -51,8 +51,10 @@ export class RedisGateway {
   readonly #heirs = new WeakMap<Delivery, Heir>();
   readonly #onLoss: () => void;
   readonly #onFailure: (failure: RedisFailure) => void;
+  readonly #onWritable: () => void;
   /** Why the client has no connection, where Redis itself said so to it. */
   #refusal: RedisFailure | undefined;
+  #hasTakenWrites = false;
   #deliveries = 0;
   /** How often the client has lost its connection. */
   #cuts = 0;
@@ -69,6 +71,8 @@ export class RedisGateway {
     /** The server behind the connection has lost writes that it had acknowledged. */
     readonly onLoss: () => void;
     readonly onFailure: (failure: RedisFailure) => void;
+    /** Redis took a write: the first, or the first since it did not. */
+    readonly onWritable: () => void;
   }) {
     this.connection = options.connection;
     this.#transport = options.transport;
@@ -82,12 +86,18 @@ export class RedisGateway {
     this.#window = options.lossWindow;
     this.#onLoss = options.onLoss;
     this.#onFailure = options.onFailure;
+    this.#onWritable = options.onWritable;
     const isReady = options.connection.isReady;
     this.#sight = { reachable: isReady, writable: isReady, latencyMs: undefined, lastError: undefined };
   }
 
   get sight(): RedisSight {
     return this.#sight;
+  }
+
+  /** Redis took a write last time. Before the first, `sight.writable` is only what a connection promises. */
+  get takesWrites(): boolean {
+    return this.#hasTakenWrites && this.#sight.writable;
   }
 
   /** Batches of which Redis laid at least one job down: proof that it takes jobs, which recognising one is not. */
@@ -148,9 +158,9 @@ export class RedisGateway {
         this.#sight.latencyMs = now - startedAt;
         if (delivery.outcomes.includes('delivered')) {
           this.#deliveries += 1;
-          this.#sight.writable = true;
+          this.#tookWrite();
         } else if (delivery.outcomes.includes('recognised')) {
-          this.#sight.writable = true;
+          this.#tookWrite();
         }
         if (this.#window) {
           const place = isStraight ? witnessAmong(jobs, delivery.outcomes) : -1;
@@ -197,10 +207,13 @@ export class RedisGateway {
       const work = writeCanary(this.connection, this.#keys, rollCall?.deliveries ?? []);
       const verdicts = await within(this.#clock, timeoutMs, work, onLate);
       this.#sawAnswer(startedAt);
-      this.#sight.writable = true;
+      this.#tookWrite();
       if (this.#window?.judgeAll(rollCall, verdicts)) this.#foundLoss();
     } catch (error) {
-      throw this.failed(error);
+      const failure = this.failed(error);
+      // Also where it was refused for what it is: a job may be taken nevertheless, and is then seen to be.
+      this.#sight.writable = false;
+      throw failure;
     }
   }
 
@@ -280,6 +293,13 @@ export class RedisGateway {
     const { treatment, fate } = failure;
     if (failure.kind !== 'disconnected' || !this.#refusal) return failure;
     return new RedisFailure({ kind: this.#refusal.kind, treatment, fate }, this.#refusal.message);
+  }
+
+  #tookWrite(): void {
+    if (this.takesWrites) return;
+    this.#hasTakenWrites = true;
+    this.#sight.writable = true;
+    this.#onWritable();
   }
 
   #foundLoss(): void {

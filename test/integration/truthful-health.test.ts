@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { expect, it, onTestFinished } from 'vitest';
+import { createHealth } from '../../src/health/index.js';
 import {
   type BreakerState,
   type FailureKind,
@@ -12,6 +13,7 @@ import {
 } from '../../src/index.js';
 import { RedisServer } from '../support/redis-server.js';
 import { waitFor } from '../support/wait-for.js';
+import { jobRecord } from '../unit/support/job-record.js';
 
 // What is said of Redis while it is asked about all the time, and while nobody asks.
 
@@ -137,3 +139,97 @@ it('does not name a cause that has been mended since', async () => {
   expect(outages).toEqual([]);
 });
 
+it('does not say that Redis is back of one that never was there', async () => {
+  await using server = await RedisServer.start();
+  await server.kill();
+  const backup = new MemoryBackupStore();
+  await backup.append(NAME, [jobRecord({ queue: NAME })]);
+  const { queue, outages } = open(server.port, { backup, deadlineMs: 1000 });
+  const heard: HealthStatus[] = [];
+  queue.on('health', ({ status }) => heard.push(status));
+  const health = createHealth(queue, { timeoutMs: 50, cacheMs: 0 });
+  await until('the backlog to be seen', () => queue.health().backup.pending === 1);
+  while (outages.length === 0) {
+    expect(await health.check('readiness')).toMatchObject({
+      ...{ status: 'warn', message: 'Jobs wait in the backup until Redis takes them' },
+      queues: [{ state: 'degraded' }],
+    });
+  }
+  await server.restart();
+  await until('the replay', () => queue.health().status === 'up');
+  expect(heard).toEqual(['degraded', 'recovering', 'up']);
+});
+
+it('does not say so either of one that is there and takes no writes', async () => {
+  await using server = await RedisServer.start();
+  await server.command('REPLICAOF', '127.0.0.1', '1');
+  const redis = connect('ioredis', server.port, undefined) as Redis;
+  await until('the client to be connected', () => redis.status === 'ready');
+  const backup = new MemoryBackupStore();
+  await backup.append(NAME, [jobRecord({ queue: NAME })]);
+  const { queue } = open(server.port, { redis, backup });
+  const heard: HealthStatus[] = [];
+  queue.on('health', ({ status }) => heard.push(status));
+  await until('the breaker to open', () => queue.health().breaker === 'open');
+  expect(heard).toEqual(['degraded']);
+  await server.command('REPLICAOF', 'NO', 'ONE');
+  await until('the replay', () => queue.health().status === 'up');
+  expect(heard).toEqual(['degraded', 'recovering', 'up']);
+});
+
+it('does not call an outage over that was on before the queue was isolated', async () => {
+  await using server = await RedisServer.start();
+  const { queue, outages, breaker, phases } = open(server.port, { breaker: { failures: 1 } });
+  await queue.enqueue('job');
+  await server.command('REPLICAOF', '127.0.0.1', '1');
+  await queue.check();
+  await until('the outage to be noticed', () => outages.length === 1);
+  const isolation = queue.isolate();
+  const heard: HealthStatus[] = [];
+  queue.on('health', ({ status }) => heard.push(status));
+  isolation.dispose();
+  // Nobody asks, and nobody enqueues.
+  await until('a test write of its own', () =>
+    breaker.slice(breaker.indexOf('isolated')).includes('half-open'),
+  );
+  expect(phases()).toEqual(['started']);
+  expect(heard).toEqual([]);
+  expect(queue.health().status).toBe('degraded');
+  await server.command('REPLICAOF', 'NO', 'ONE');
+  await until('the end of the outage', () => outages.length === 2);
+  expect(outages).toEqual([
+    { phase: 'started', kind: 'readonly' },
+    { phase: 'ended', kind: 'readonly' },
+  ]);
+  expect(heard).toEqual(['up']);
+});
+
+it('calls it over when Redis was found well while the queue was isolated', async () => {
+  await using server = await RedisServer.start();
+  const { queue, outages, breaker, phases } = open(server.port, { breaker: { failures: 1 } });
+  await server.command('REPLICAOF', '127.0.0.1', '1');
+  await until('the outage to be noticed', async () => {
+    await queue.check();
+    return outages.length === 1;
+  });
+  const isolation = queue.isolate();
+  await server.command('REPLICAOF', 'NO', 'ONE');
+  expect((await queue.check()).redis).toMatchObject({ writable: true });
+  expect(phases()).toEqual(['started']);
+  isolation.dispose();
+  expect(phases()).toEqual(['started', 'ended']);
+  expect(breaker.slice(breaker.indexOf('isolated'))).toEqual(['isolated', 'closed']);
+});
+
+it('does not call Redis writable by a canary that was refused', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no' });
+  const { queue, outages } = open(server.port);
+  await until('Redis to take writes', async () => (await queue.check()).redis.writable);
+  await server.command('ACL', 'SETUSER', 'default', '-set');
+  expect((await queue.check()).redis).toMatchObject({
+    ...{ reachable: true, writable: false, lastError: { kind: 'noperm' } },
+  });
+  expect(await createHealth(queue).check('redis')).toMatchObject({ status: 'fail' });
+  // Nor an outage: jobs may be taken all the same.
+  expect(outages).toEqual([]);
+});
