@@ -221,6 +221,27 @@ it('calls it over when Redis was found well while the queue was isolated', async
   expect(breaker.slice(breaker.indexOf('isolated'))).toEqual(['isolated', 'closed']);
 });
 
+it('notices without traffic that a new client of the factory does not connect', async () => {
+  await using server = await RedisServer.start();
+  let made = 0;
+  const redis = () => {
+    made += 1;
+    return connect('ioredis', server.port, undefined);
+  };
+  const { queue, outages } = open(server.port, { redis, breaker: { failures: 100 }, lossWindow: false });
+  await queue.enqueue('job');
+  server.pause();
+  await until('the client to be replaced', async () => {
+    // Until it has its answer: one check more would notice.
+    await queue.check({ timeoutMs: 5000 });
+    return made === 2;
+  });
+  // The client itself gives up its try after ten seconds, and would tell then.
+  await waitFor(() => outages.length === 1, { what: 'the outage to be noticed', timeoutMs: 5000 });
+  server.resume();
+  await until('its end to be noticed', () => queue.health().status === 'up');
+});
+
 it('does not call Redis writable by a canary that was refused', async () => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
   const { queue, outages } = open(server.port);
