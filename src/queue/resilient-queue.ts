@@ -623,8 +623,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #onBreaker(state: BreakerState): void {
     const previous = this.#breaker;
     const isFree = previous === 'isolated' && state === 'closed';
-    // An outage does not end because somebody isolated the queue and has done.
-    if (isFree && this.#outage && !this.#gateway.takesWrites) return this.#policy.reopen();
+    if (isFree && this.#outage && !this.#gateway.takesWrites) {
+      // An outage does not end because somebody isolated the queue and has done.
+      this.#policy.reopen();
+      return;
+    }
     this.#breaker = state;
     this.#prober.onState();
     this.#isProven = false;
