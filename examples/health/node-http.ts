@@ -64,6 +64,9 @@ const server = createServer((request, response) => {
   else if (handler) void handler(request, response);
   else void refuse(response, 404);
 });
+// Before anybody is told that it listens.
+process.once('SIGTERM', shutDown);
+process.once('SIGINT', shutDown);
 server.listen(Number(process.env.PORT ?? 3000));
 await once(server, 'listening');
 console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -77,5 +80,3 @@ async function shutDown(): Promise<void> {
   redis.disconnect(); // not quit(): that waits for a Redis that may not answer
   console.log(`closed, ${pending} jobs were left in the backup`);
 }
-process.once('SIGTERM', shutDown);
-process.once('SIGINT', shutDown);
