@@ -11,6 +11,7 @@ export function situation({ report, waiting }: Snapshot): string {
       : 'Jobs go to the backup at once; now and then a canary write tries Redis.';
   }
   if (waiting > 100) return 'Redis is silent: callers wait a second at most, then the backup has them.';
+  if (status === 'degraded') return 'Jobs wait in the backup until Redis takes one.';
   if (status === 'recovering') return 'Redis takes jobs again; the backlog is replayed beside the new ones.';
   return 'Jobs go straight to Redis, and nothing waits in the backup.';
 }

@@ -8,6 +8,7 @@ import { recogniseClient } from '../redis/connect.js';
 import type { RedisClient } from '../redis/redis-client.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import { untilConnected } from './connecting.js';
+import { checkOptions } from './health-options.js';
 import { REDIS_IS_UP, redisMessage } from './redis-message.js';
 
 /** How {@link checkRedis} asks. */
@@ -124,16 +125,13 @@ function connectionOf(client: unknown): RedisConnection {
 }
 
 function resolveCheckOptions(options: CheckRedisOptions) {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`The options of checkRedis() must be an object, got ${describe(options)}.`);
-  }
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
-      throw new TypeError(`Unknown option "${name}"; the options are ${known.join(', ')}.`);
+  checkOptions('checkRedis()', options, known);
+  const { signal } = options;
+  if (signal !== undefined) {
+    for (const name of ['throwIfAborted', 'addEventListener', 'removeEventListener']) {
+      method('signal', signal, name);
     }
   }
-  const { signal } = options;
-  if (signal !== undefined) method('signal', signal, 'addEventListener');
   return {
     timeoutMs: integer('timeoutMs', options.timeoutMs, 1000, 1, 600_000),
     write: boolean('write', options.write, false),

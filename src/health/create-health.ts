@@ -1,5 +1,6 @@
 import { type FetchHandler, makeFetchHandler } from './fetch-handler.js';
 import {
+  checkOptions,
   checkProbe,
   formatOption,
   type HealthFormat,
@@ -7,6 +8,7 @@ import {
   type ResolvedHealthOptions,
   resolveHealthOptions,
   resolveQueues,
+  textOption,
 } from './health-options.js';
 import { type HealthResponse, healthResponse } from './health-response.js';
 import type { HealthProbe, HealthResult } from './health-result.js';
@@ -89,9 +91,12 @@ class QueuesHealth implements Health {
     return { probe, ...verdict, checkedAt: at, ageMs };
   }
 
-  async respond(probe: HealthProbe, { format, method }: RespondOptions = {}): Promise<HealthResponse> {
-    const written = formatOption(format, this.#options.format);
-    return healthResponse(await this.check(probe), written, method, this.#options.retryAfterSeconds);
+  async respond(probe: HealthProbe, options: RespondOptions = {}): Promise<HealthResponse> {
+    checkProbe(probe);
+    checkOptions('respond()', options, ['format', 'method']);
+    const format = formatOption(options.format, this.#options.format);
+    const method = textOption('method', options.method);
+    return healthResponse(await this.check(probe), format, method, this.#options.retryAfterSeconds);
   }
 
   nodeHandler(probe: HealthProbe, options: HandlerOptions = {}): NodeHandler {
@@ -108,7 +113,7 @@ class QueuesHealth implements Health {
 
   nestIndicator<Key extends string = string>(probe: HealthProbe, key?: Key): NestIndicatorFunction<Key> {
     checkProbe(probe);
-    return makeNestIndicator(key ?? (probe as string as Key), () => this.check(probe));
+    return makeNestIndicator(textOption('key', key) ?? (probe as string as Key), () => this.check(probe));
   }
 
   terminusCheck(probe: HealthProbe): TerminusCheck {
@@ -119,6 +124,7 @@ class QueuesHealth implements Health {
   /** Checked here, once: a handler that could fail on each request would be found out by the first. */
   #bound(probe: HealthProbe, options: HandlerOptions): (method?: string) => Promise<HealthResponse> {
     checkProbe(probe);
+    checkOptions('a handler', options, ['format']);
     const format = formatOption(options.format, this.#options.format);
     return (method) => this.respond(probe, { format, method });
   }

@@ -56,14 +56,7 @@ const formats: readonly unknown[] = ['health+json', 'simple'] satisfies HealthFo
 
 /** Checks `options` and fills in the defaults. Throws `TypeError` or `RangeError` naming option, expectation and value. */
 export function resolveHealthOptions(options: HealthOptions): ResolvedHealthOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`The options of createHealth() must be an object, got ${describe(options)}.`);
-  }
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) {
-      throw new TypeError(`Unknown option "${name}"; the options are ${known.join(', ')}.`);
-    }
-  }
+  checkOptions('createHealth()', options, known);
   const { retryAfterSeconds } = options;
   return {
     timeoutMs: integer('timeoutMs', options.timeoutMs, defaults.timeoutMs, 1, 600_000),
@@ -73,6 +66,18 @@ export function resolveHealthOptions(options: HealthOptions): ResolvedHealthOpti
     retryAfterSeconds: integer('retryAfterSeconds', retryAfterSeconds, defaults.retryAfterSeconds, 1, 86_400),
     clock: clockOption(options.clock),
   };
+}
+
+/** Throws a `TypeError` for what is no object, or has something else in it than the `known` options. */
+export function checkOptions(of: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`The options of ${of} must be an object, got ${describe(options)}.`);
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const those = known.length === 1 ? 'the only option is' : 'the options are';
+    throw new TypeError(`Unknown option "${name}"; ${those} ${known.join(', ')}.`);
+  }
 }
 
 /** The queues, as a list of one at least. */
@@ -92,6 +97,12 @@ export function checkProbe(probe: unknown): void {
   const expected = `The probe must be one of ${probes.join(', ')}`;
   if (typeof probe !== 'string') throw new TypeError(`${expected}, got ${describe(probe)}.`);
   if (!probes.includes(probe)) throw new RangeError(`${expected}, got ${describe(probe)}.`);
+}
+
+/** A name for what is asked for; undefined where none was given. */
+export function textOption<Text extends string>(name: string, value: Text | undefined): Text | undefined {
+  if (value === undefined || typeof value === 'string') return value;
+  throw new TypeError(`Option "${name}" must be a string, got ${describe(value)}.`);
 }
 
 export function formatOption(format: unknown, fallback: HealthFormat): HealthFormat {

@@ -7,8 +7,8 @@ import type { Totals } from './totals.js';
 /**
  * - `up`: the breaker is closed and nothing is pending (parked jobs do not count).
  * - `recovering`: Redis takes writes; the backlog is being replayed.
- * - `degraded`: an outage, or isolated by hand; the backup accepts.
- * - `down`: an outage, and the backup refuses; or the queue is closed. Closing it emits no `health` event.
+ * - `degraded`: an outage, or isolated by hand, or jobs wait and Redis has taken none yet; the backup accepts.
+ * - `down`: the same, and the backup refuses; or the queue is closed. Closing it emits no `health` event.
  */
 export type HealthStatus = 'up' | 'recovering' | 'degraded' | 'down';
 

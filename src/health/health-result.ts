@@ -22,8 +22,8 @@ export interface BackupBudget {
   /** Jobs it can still take: `capacity` less `pending`, and none when it refused the last one, or is full of bytes. */
   readonly jobsLeft: number;
   /**
-   * At the rate of the last minute, as far as probes came in it; undefined while it does not fill, or was not watched for a second.
-   * Knows of `backupLimit.jobs` only, not of bytes and disks.
+   * At the rate of the last minute, as far as probes came in it; 0 when no job is left, undefined while it does not fill, or was not
+   * watched for a second. The rate knows of `backupLimit.jobs` only, not of bytes and disks.
    */
   readonly secondsUntilFull: number | undefined;
 }

@@ -121,6 +121,14 @@ export class RedisPolicy {
     return this.#breaker.isolate();
   }
 
+  /** Opens the breaker again, just closed, because of the last failure: the outage goes on. */
+  reopen(): void {
+    const failure = this.#lastFailure;
+    if (!failure || !this.isClosed) return;
+    this.#trippable.tripOnFailure();
+    this.#breaker.execute(() => Promise.reject(failure.as('outage'))).catch(() => {});
+  }
+
   #once<T>(attempt: () => Promise<T>): Promise<T> {
     // cockatiel would let this call wait for the probe's end, and make it the probe of an open breaker.
     if (!this.isClosed) return Promise.reject(new CircuitOpenError());

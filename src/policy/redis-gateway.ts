@@ -9,7 +9,7 @@ import type { Delivery, DeliveryOutcome } from '../recognition/recognise.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import type { DeliveryContext, Transport } from '../transport/transport.js';
 import { writeCanary } from './canary.js';
-import { type FailureKind, type RedisFailure, sortFailure } from './outage.js';
+import { type FailureKind, RedisFailure, sortFailure } from './outage.js';
 import { ShortWait } from './short-wait.js';
 import { Timeouts } from './timeouts.js';
 import { noAnswerWithin, within } from './within.js';
@@ -51,6 +51,10 @@ export class RedisGateway {
   readonly #heirs = new WeakMap<Delivery, Heir>();
   readonly #onLoss: () => void;
   readonly #onFailure: (failure: RedisFailure) => void;
+  readonly #onWritable: () => void;
+  /** Why the client has no connection, where Redis itself said so to it. */
+  #refusal: RedisFailure | undefined;
+  #hasTakenWrites = false;
   #deliveries = 0;
   /** How often the client has lost its connection. */
   #cuts = 0;
@@ -67,6 +71,8 @@ export class RedisGateway {
     /** The server behind the connection has lost writes that it had acknowledged. */
     readonly onLoss: () => void;
     readonly onFailure: (failure: RedisFailure) => void;
+    /** Redis took a write: the first, or the first since it did not. */
+    readonly onWritable: () => void;
   }) {
     this.connection = options.connection;
     this.#transport = options.transport;
@@ -80,12 +86,18 @@ export class RedisGateway {
     this.#window = options.lossWindow;
     this.#onLoss = options.onLoss;
     this.#onFailure = options.onFailure;
+    this.#onWritable = options.onWritable;
     const isReady = options.connection.isReady;
     this.#sight = { reachable: isReady, writable: isReady, latencyMs: undefined, lastError: undefined };
   }
 
   get sight(): RedisSight {
     return this.#sight;
+  }
+
+  /** Redis took a write last time. Before the first, `sight.writable` is only what a connection promises. */
+  get takesWrites(): boolean {
+    return this.#hasTakenWrites && this.#sight.writable;
   }
 
   /** Batches of which Redis laid at least one job down: proof that it takes jobs, which recognising one is not. */
@@ -141,13 +153,14 @@ export class RedisGateway {
           onLate?.(delivery);
           return;
         }
+        this.#refusal = undefined;
         this.#sight.reachable = true;
         this.#sight.latencyMs = now - startedAt;
         if (delivery.outcomes.includes('delivered')) {
           this.#deliveries += 1;
-          this.#sight.writable = true;
+          this.#tookWrite();
         } else if (delivery.outcomes.includes('recognised')) {
-          this.#sight.writable = true;
+          this.#tookWrite();
         }
         if (this.#window) {
           const place = isStraight ? witnessAmong(jobs, delivery.outcomes) : -1;
@@ -194,10 +207,13 @@ export class RedisGateway {
       const work = writeCanary(this.connection, this.#keys, rollCall?.deliveries ?? []);
       const verdicts = await within(this.#clock, timeoutMs, work, onLate);
       this.#sawAnswer(startedAt);
-      this.#sight.writable = true;
+      this.#tookWrite();
       if (this.#window?.judgeAll(rollCall, verdicts)) this.#foundLoss();
     } catch (error) {
-      throw this.failed(error);
+      const failure = this.failed(error);
+      // Also where it was refused for what it is: a job may be taken nevertheless, and is then seen to be.
+      this.#sight.writable = false;
+      throw failure;
     }
   }
 
@@ -234,6 +250,11 @@ export class RedisGateway {
     this.#cuts += 1;
   }
 
+  /** The client has a connection. */
+  connected(): void {
+    this.#refusal = undefined;
+  }
+
   /** Nothing is sent any more. */
   stop(): void {
     this.#timeouts.stop();
@@ -248,13 +269,14 @@ export class RedisGateway {
   /** Remembers an `error` event of the client: for some failures (a wrong password) it is the only sign. */
   heard(error: unknown): void {
     const failure = sortFailure(error, false);
+    this.#refusal = silent.has(failure.kind) || failure.kind === 'unlisted' ? undefined : failure;
     this.#sight.lastError = { kind: failure.kind, at: this.#clock.now() };
     this.#onFailure(failure);
   }
 
   /** Sorts what Redis or its client threw and remembers what it says about Redis. */
   failed(error: unknown): RedisFailure {
-    const failure = sortFailure(error, this.connection.isUnsent?.(error) ?? false);
+    const failure = this.#explained(sortFailure(error, this.connection.isUnsent?.(error) ?? false));
     if (failure.treatment === 'caller' || failure.treatment === 'redirect') {
       this.#sight.reachable = true;
     } else {
@@ -266,12 +288,27 @@ export class RedisGateway {
     return failure;
   }
 
+  /** That there is no connection is not worth telling where it is known why. */
+  #explained(failure: RedisFailure): RedisFailure {
+    const { treatment, fate } = failure;
+    if (failure.kind !== 'disconnected' || !this.#refusal) return failure;
+    return new RedisFailure({ kind: this.#refusal.kind, treatment, fate }, this.#refusal.message);
+  }
+
+  #tookWrite(): void {
+    if (this.takesWrites) return;
+    this.#hasTakenWrites = true;
+    this.#sight.writable = true;
+    this.#onWritable();
+  }
+
   #foundLoss(): void {
     this.#notes.forget();
     this.#onLoss();
   }
 
   #sawAnswer(startedAt: number): void {
+    this.#refusal = undefined;
     this.#sight.reachable = true;
     this.#sight.latencyMs = this.#clock.monotonicMs() - startedAt;
   }

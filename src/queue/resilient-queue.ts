@@ -90,6 +90,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   #status: HealthStatus = 'up';
   #since: number;
   #breaker: BreakerState = 'closed';
+  /** Redis has taken a write since jobs wait and the breaker is closed, or did so last before that. */
+  #isProven = false;
   #outage: Outage | undefined;
   /** Jobs that Redis did not take, since it last took one; in an outage, since that. */
   #toll: { backedUp: number; unknown: number; rejected: number } | undefined;
@@ -129,6 +131,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       lossWindow: remembered,
       onLoss: () => this.#lossRepair?.onLoss(),
       onFailure: (failure) => this.#onFailure(failure),
+      onWritable: () => this.#refreshStatus(),
     });
     this.#policy = new RedisPolicy({
       breaker: resolved.breaker,
@@ -245,6 +248,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     joinStore(backup, name);
     this.#unlisten = connection.listen({
       up: () => {
+        this.#gateway.connected();
         this.#prober.hint();
         this.#openEpoch();
         this.#replayer.wake();
@@ -627,8 +631,15 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #onBreaker(state: BreakerState): void {
     const previous = this.#breaker;
+    const isFree = previous === 'isolated' && state === 'closed';
+    if (isFree && this.#outage && !this.#gateway.takesWrites) {
+      // An outage does not end because somebody isolated the queue and has done.
+      this.#policy.reopen();
+      return;
+    }
     this.#breaker = state;
     this.#prober.onState();
+    this.#isProven = false;
     if (state === 'open' && !this.#outage) this.#startOutage();
     if (state === 'closed') this.#endOutage();
     if (state === 'open' || state === 'isolated') this.#backUpLine(this.#batcher.takeAll());
@@ -709,7 +720,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #statusNow(): HealthStatus {
     if (this.#phase !== 'open') return 'down';
-    if (this.#policy.isClosed) return this.#backlog.pending > 0 ? 'recovering' : 'up';
+    if (this.#policy.isClosed) {
+      // A breaker that is closed proves nothing: an outage may not have been noticed yet. One failure later on is none.
+      this.#isProven = this.#backlog.pending > 0 && (this.#isProven || this.#gateway.takesWrites);
+      if (this.#isProven) return 'recovering';
+      if (this.#backlog.pending === 0) return 'up';
+    }
     return this.#isBackupWritable ? 'degraded' : 'down';
   }
 

@@ -124,7 +124,8 @@ export class FactoryConnection implements RedisConnection {
       down: () => this.#each((hints) => hints.down()),
       error: (error) => this.#each((hints) => hints.error(error)),
     });
-    if (next.isReady) this.#each((hints) => hints.up());
+    // The one before may have been ready: that nobody is now is not for the next `close` to tell, which may never come.
+    this.#each((hints) => (next.isReady ? hints.up() : hints.down()));
   }
 
   #each(tell: (hints: ConnectionHints) => void): void {

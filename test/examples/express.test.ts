@@ -56,7 +56,7 @@ it('takes jobs over HTTP while Redis is up, killed, and back, and lays each down
   expect((await idsIn(server)).sort()).toEqual([...accepted, 'mine'].sort());
 });
 
-it('answers 400 to what no retry can mend, with nothing written', async () => {
+it('answers 400 or 413 to what no retry can mend, with nothing written', async () => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
   await using service = await Service.start(file, server);
   const big = 'x'.repeat(1024 * 1024);
@@ -66,7 +66,7 @@ it('answers 400 to what no retry can mend, with nothing written', async () => {
     body: { code: 'ID_INVALID' },
   });
   expect(await post(service, { name: 'a', payload: big })).toMatchObject({
-    status: 400,
+    status: 413,
     body: { code: 'PAYLOAD_TOO_LARGE', fate: 'not-delivered' },
   });
   expect(await idsIn(server)).toEqual([]);

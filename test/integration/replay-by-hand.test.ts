@@ -36,7 +36,7 @@ it('replays only when it is asked to, where auto is off, and says how far it is'
   const told: number[] = [];
   const replays: string[] = [];
   queue.on('replay', ({ phase }) => replays.push(phase));
-  expect(queue.health()).toMatchObject({ status: 'recovering', backup: { pending: 500 } });
+  expect(await queue.check()).toMatchObject({ status: 'recovering', backup: { pending: 500 } });
   const result = await queue.replay({ onProgress: ({ remaining }) => told.push(remaining) });
   expect(result).toEqual({ replayed: 500, recognised: 0, parked: 0, dropped: 0, remaining: 0 });
   expect(told[0]).toBe(500);

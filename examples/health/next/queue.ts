@@ -12,10 +12,17 @@ declare global {
   var orchestrator: ReturnType<typeof open> | undefined;
 }
 
+// Functions, because `next build` evaluates this module, too, and must connect to nothing: the first request opens the queue. With
+// `cacheComponents` it also calls what answers a GET, and leaves it where the headers of the request are read.
+export const queue = () => opened().queue;
+export const health = ({ headers: _ }: Request) => opened().health;
+
 // Next.js evaluates this module again after each change in development, and in production once for each bundle that has it. A
 // queue that is left behind goes on, with a connection and a backlog that no probe sees any more: so there is one, kept here.
-globalThis.orchestrator ??= open();
-export const { queue, health } = globalThis.orchestrator;
+function opened() {
+  globalThis.orchestrator ??= open();
+  return globalThis.orchestrator;
+}
 
 function open() {
   const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379');

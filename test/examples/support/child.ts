@@ -42,11 +42,12 @@ export class Child {
     });
   }
 
-  /** Resolves with the match once `pattern` was printed. Rejects when the process ends without, and after 20 s. */
+  /** Resolves with the match once `pattern` was printed. Rejects when the process ends without, and after 40 s. */
   async printed(pattern: RegExp): Promise<RegExpMatchArray> {
     const match = await waitFor(() => this.output.match(pattern) ?? this.#hasEnded, {
       what: `${pattern} to be printed`,
-      timeoutMs: 20_000,
+      // On a busy machine Nest alone has taken more than 20 s to be loaded.
+      timeoutMs: 40_000,
     }).catch(() => undefined);
     const found = match === true ? this.output.match(pattern) : match;
     if (!found)

@@ -26,6 +26,6 @@ process.on('SIGHUP', async () => {
   const file = '../../../examples/health/next/queue.ts';
   const [first, again] = await Promise.all([import(file), import(`${file}?again=${++evaluations}`)]);
   console.log(
-    `evaluated again: ${first === again ? 'not at all' : first.queue === again.queue ? 'one queue' : 'two queues'}`,
+    `evaluated again: ${first === again ? 'not at all' : first.queue() === again.queue() ? 'one queue' : 'two queues'}`,
   );
 });

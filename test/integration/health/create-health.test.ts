@@ -8,6 +8,9 @@ import { MemoryBackupStore, type QueueOptions, type QueuePhase, ResilientQueue }
 import { RedisServer } from '../../support/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
 
+/** For what is not about time: as long as a busy machine may keep an answer waiting. */
+const patient = { timeoutMs: 20_000, cacheMs: 0 };
+
 function open(port: number, options: Partial<QueueOptions> = {}, name = 'orchestrator') {
   const redis = new Redis({ port, ...(name === 'secret' && { password: 'redis-password' }) });
   redis.on('error', () => {});
@@ -15,8 +18,7 @@ function open(port: number, options: Partial<QueueOptions> = {}, name = 'orchest
   const queue = new ResilientQueue(name, {
     redis,
     backup: new MemoryBackupStore(),
-    deadlineMs: 500,
-    attemptTimeoutMs: 200,
+    ...{ deadlineMs: 1000, attemptTimeoutMs: 1000 },
     ...options,
   });
   queue.on('error', () => {});
@@ -54,9 +56,9 @@ async function statuses(health: Health) {
 it('passes while Redis is up, warns while the backup takes jobs, fails when that is full, and passes again', async () => {
   await using server = await RedisServer.start();
   const queue = open(server.port, { backupLimit: { jobs: 10 } });
-  const health = createHealth(queue, { cacheMs: 0 });
+  const health = createHealth(queue, patient);
   await queue.enqueue('job');
-  expect(await health.check('readiness')).toEqual({
+  expect(await becomes(health, 'readiness', 'pass')).toEqual({
     ...{ probe: 'readiness', status: 'pass', message: 'Jobs go to Redis' },
     ...{ checkedAt: expect.any(Number), ageMs: expect.any(Number) },
     queues: [
@@ -100,7 +102,7 @@ it('passes while Redis is up, warns while the backup takes jobs, fails when that
 it('warns of a queue that is isolated by hand, whose Redis is well', async () => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
   const queue = open(server.port);
-  const health = createHealth(queue, { cacheMs: 0 });
+  const health = createHealth(queue, patient);
   await queue.enqueue('job');
   const isolation = queue.isolate();
   expect(await health.check('readiness')).toMatchObject({ status: 'warn', queues: [{ state: 'degraded' }] });
@@ -112,7 +114,7 @@ it('warns of a queue that is isolated by hand, whose Redis is well', async () =>
 it('warns while the backlog is being replayed', async () => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
   const queue = open(server.port, { replay: { auto: false } });
-  const health = createHealth(queue, { cacheMs: 0 });
+  const health = createHealth(queue, patient);
   const isolation = queue.isolate();
   await queue.enqueue('job');
   isolation.dispose();
@@ -132,9 +134,9 @@ it.each([
 ])('finds out that Redis $state, although it would answer a PING', async ({ spoil }) => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
   const queue = open(server.port);
-  const health = createHealth(queue, { cacheMs: 0 });
+  const health = createHealth(queue, patient);
   await queue.enqueue('job');
-  expect((await health.check('redis')).status).toBe('pass');
+  await becomes(health, 'redis', 'pass');
   await server.command(...spoil);
   expect(await server.command('PING')).toBe('PONG');
   expect((await health.check('redis')).status).toBe('fail');
@@ -143,33 +145,34 @@ it.each([
 
 it('finds a Redis that refuses the password', async () => {
   await using server = await RedisServer.start({ args: ['--requirepass', 'another-password'] });
-  const health = createHealth(open(server.port, {}, 'secret'), { cacheMs: 0 });
+  const health = createHealth(open(server.port, {}, 'secret'), patient);
   expect(await health.check('redis')).toMatchObject({ status: 'fail' });
   expect((await becomes(health, 'readiness', 'warn')).queues).toMatchObject([{ state: 'degraded' }]);
 });
 
 it('answers at the timeout while Redis hangs, and liveness at once', async () => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
-  const queue = open(server.port, { attemptTimeoutMs: 500, lossWindow: false });
+  const queue = open(server.port, { deadlineMs: 20_000, attemptTimeoutMs: 20_000, lossWindow: false });
   const health = createHealth(queue, { timeoutMs: 300, cacheMs: 0 });
   await queue.enqueue('job');
   server.pause();
   const startedAt = performance.now();
   const checking = health.check('redis');
-  expect(await health.check('liveness')).toMatchObject({ status: 'pass', queues: [] });
-  expect(performance.now() - startedAt).toBeLessThan(250);
+  const first = await Promise.race([checking, health.check('liveness')]);
+  expect(first).toMatchObject({ probe: 'liveness', status: 'pass', queues: [] });
   expect(await checking).toMatchObject({ status: 'fail', message: 'Failed to connect to Redis' });
   const tookMs = performance.now() - startedAt;
   expect(tookMs).toBeGreaterThan(290);
-  expect(tookMs).toBeLessThan(800);
+  // Not by the canary's end.
+  expect(tookMs).toBeLessThan(10_000);
   server.resume();
   await becomes(health, 'redis', 'pass');
 });
 
 it('has a thousand probes at once share one canary, and those that follow, its answer', async () => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
-  const queue = open(server.port, { attemptTimeoutMs: 400 });
-  const health = createHealth(queue, { cacheMs: 60_000 });
+  const queue = open(server.port);
+  const health = createHealth(queue, { ...patient, cacheMs: 60_000 });
   await queue.enqueue('job');
   const before = await canariesOf(server);
   const probes: HealthProbe[] = ['redis', 'readiness', 'startup', 'liveness'];
@@ -192,13 +195,13 @@ it('has a thousand probes at once share one canary, and those that follow, its a
 
 it('has a thousand probes answered in time while Redis hangs', async () => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
-  const queue = open(server.port);
+  const queue = open(server.port, { deadlineMs: 20_000, attemptTimeoutMs: 20_000 });
   const health = createHealth(queue, { timeoutMs: 300 });
   await queue.enqueue('job');
   server.pause();
   const startedAt = performance.now();
   const results = await Promise.all(Array.from({ length: 1000 }, () => health.check('redis')));
-  expect(performance.now() - startedAt).toBeLessThan(1000);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
   expect(new Set(results.map(({ status }) => status))).toEqual(new Set(['fail']));
   server.resume();
 });
@@ -207,7 +210,7 @@ it('is as well as the worst of several queues', async () => {
   await using well = await RedisServer.start({ appendOnly: 'no' });
   await using ill = await RedisServer.start({ appendOnly: 'no' });
   const queues = [open(well.port, {}, 'first'), open(ill.port, {}, 'second')];
-  const health = createHealth(queues, { cacheMs: 0 });
+  const health = createHealth(queues, patient);
   await becomes(health, 'readiness', 'pass');
   await ill.kill();
   expect((await becomes(health, 'readiness', 'warn')).queues).toMatchObject([
@@ -268,7 +271,7 @@ it('answers over HTTP through node:http, a HEAD without a body', async () => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
   const queue = open(server.port);
   await queue.check();
-  const health = createHealth(queue, { cacheMs: 0 });
+  const health = createHealth(queue, patient);
   const handlers: Record<string, NodeHandler> = {
     '/ready': health.nodeHandler('readiness'),
     '/health/redis': health.nodeHandler('redis', { format: 'simple' }),

@@ -131,7 +131,13 @@ it.each([
   { options: { timeoutMs: Number.NaN }, error: RangeError, text: 'got NaN' },
   { options: { timeoutMs: '1' }, error: TypeError, text: '"timeoutMs" must be a whole number' },
   { options: { write: 'yes' }, error: TypeError, text: '"write" must be true or false, got "yes"' },
-  { options: { signal: {} }, error: TypeError, text: '"signal" must have a method addEventListener()' },
+  { options: { signal: {} }, error: TypeError, text: '"signal" must have a method throwIfAborted()' },
+  {
+    options: { signal: null },
+    error: TypeError,
+    text: '"signal" must have a method throwIfAborted(), got null',
+  },
+  { options: { signal: new EventTarget() }, error: TypeError, text: 'throwIfAborted()' },
   { options: { clock: {} }, error: TypeError, text: '"clock" must have a method now()' },
 ])('refuses options that are $options', async ({ options, error, text }) => {
   const rejection = await rejectionOf(checkRedis(new IdleConnection(), options as never));

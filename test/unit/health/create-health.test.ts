@@ -271,4 +271,34 @@ describe('bad input', () => {
       RangeError,
     );
   });
+
+  it.each([
+    { options: null, text: 'The options of respond() must be an object, got null.' },
+    { options: 'simple', text: 'The options of respond() must be an object, got "simple".' },
+    { options: { formats: 'simple' }, text: 'Unknown option "formats"; the options are format, method.' },
+    { options: { format: null }, text: 'Option "format" must be "health+json" or "simple", got null.' },
+    { options: { method: 7 }, text: 'Option "method" must be a string, got 7.' },
+    { options: { method: null }, text: 'Option "method" must be a string, got null.' },
+  ])('as options of respond(): $options', async ({ options, text }) => {
+    expect(await rejectionOf(createHealth(queue).respond('redis', options as never))).toEqual(
+      new TypeError(text),
+    );
+  });
+
+  it.each([
+    { options: null, text: 'The options of a handler must be an object, got null.' },
+    { options: 'simple', text: 'The options of a handler must be an object, got "simple".' },
+    { options: { method: 'GET' }, text: 'Unknown option "method"; the only option is format.' },
+  ])('as options of a handler: $options', ({ options, text }) => {
+    const health = createHealth(queue);
+    for (const make of ['nodeHandler', 'fetchHandler', 'lambdaHandler'] as const) {
+      expect(thrownBy(() => health[make]('redis', options as never))).toEqual(new TypeError(text));
+    }
+  });
+
+  it.each([7, null, {}])('as a key for Nest: %s', (key) => {
+    const thrown = thrownBy(() => createHealth(queue).nestIndicator('redis', key as never));
+    expect(thrown).toBeInstanceOf(TypeError);
+    expect((thrown as Error).message).toContain('Option "key" must be a string');
+  });
 });

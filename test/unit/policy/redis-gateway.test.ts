@@ -34,6 +34,7 @@ function setUp(capabilities: Partial<TransportCapabilities> = {}) {
     lossWindow: window,
     onLoss: () => {},
     onFailure: () => {},
+    onWritable: () => {},
   });
   const answer = (witness: Delivery['witness']) => answers.shift()?.({ outcomes: ['delivered'], witness });
   const refuse = (text: string) => answers.shift()?.(Promise.reject(new Error(text)));

@@ -96,6 +96,7 @@ class Scene {
       lossWindow: undefined,
       onLoss: () => {},
       onFailure: () => {},
+      onWritable: () => {},
     });
     this.redeliverer = new Redeliverer(
       gateway,

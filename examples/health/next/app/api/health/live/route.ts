@@ -1,3 +1,3 @@
 import { health } from '@/queue';
 
-export const GET = health.fetchHandler('liveness');
+export const GET = (request: Request) => health(request).fetchHandler('liveness')(request);

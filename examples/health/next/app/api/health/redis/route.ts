@@ -1,3 +1,3 @@
 import { health } from '@/queue';
 
-export const GET = health.fetchHandler('redis');
+export const GET = (request: Request) => health(request).fetchHandler('redis')(request);
