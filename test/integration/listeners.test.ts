@@ -11,7 +11,7 @@ const NAME = 'listeners';
 
 // `redis-data-loss` comes with a later release.
 const EVENTS: readonly (keyof QueueEvents)[] = [
-  ...(['health', 'breaker', 'outage', 'enqueued', 'backed-up', 'replay'] as const),
+  ...(['health', 'breaker', 'outage', 'enqueued', 'backed-up', 'duplicate', 'replay'] as const),
   ...(['parked', 'dropped', 'redis-data-loss', 'error'] as const),
 ];
 
