@@ -9,3 +9,20 @@ export function openBackup(path: string): { readonly store: LmdbBackupStore } & 
   const store = new LmdbBackupStore({ path });
   return { store, [Symbol.asyncDispose]: () => store.close() };
 }
+
+/** Likewise several, or none. */
+export async function openBackups(
+  paths: readonly string[],
+): Promise<{ readonly stores: readonly LmdbBackupStore[] } & AsyncDisposable> {
+  const opened: ReturnType<typeof openBackup>[] = [];
+  const close = async () => {
+    await Promise.all(opened.map((backup) => backup[Symbol.asyncDispose]()));
+  };
+  try {
+    for (const path of paths) opened.push(openBackup(path));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { stores: opened.map(({ store }) => store), [Symbol.asyncDispose]: close };
+}
