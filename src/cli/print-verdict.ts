@@ -34,6 +34,11 @@ function duration(ms: number): string {
   return `${rounded} ${unit}${rounded === 1 ? '' : 's'}`;
 }
 
+const facts = {
+  primary: 'that it is the primary (+role)',
+  eviction: 'that it evicts nothing (+info)',
+} as const;
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -105,6 +110,8 @@ function notes(report: VerifyReport): string[] {
       `Ledgers that were closed while their queue took jobs: ${number(closedEarly)}. What it took from then on is in no count: close the queue first.`,
     redelivered > 0 &&
       `Laid down again after Redis had lost data: ${number(redelivered)}. A consumer may have run these twice.`,
+    report.onTrust.length > 0 &&
+      `Taken on trust, since Redis does not say it to this user: ${report.onTrust.map((fact) => facts[fact]).join(', ')}.`,
     others.length > 0 && `Other queues in the ledger, not looked at: ${others.join(', ')}.`,
     counts.lost > 0 &&
       counts.delivered === 0 &&
@@ -143,7 +150,7 @@ function nextSteps({ counts, ledger }: VerifyReport): string[] {
   }
   if (counts.lost > 0) {
     steps.push(
-      'Lost: enqueue them again under the same ids, from where their payloads are; a job that is there after all answers "duplicate".',
+      'Lost: enqueue them again under the same ids, from where their payloads are; a job that is there after all answers "duplicate". If Redis was emptied or failed over, look first whether they have run.',
     );
   }
   if (counts.doubled > 0) {

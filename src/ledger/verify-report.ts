@@ -16,6 +16,8 @@ export interface VerifyReport {
   readonly ledger: LedgerReading;
   /** How long it was reckoned that Redis remembers deliveries, and ids of callers; ms. */
   readonly recognition: { readonly generatedMs: number; readonly callerMs: number };
+  /** What Redis did not say, so that it is taken on trust: that it is a primary, that it evicts nothing. */
+  readonly onTrust: readonly ('primary' | 'eviction')[];
   /** Whether the backup was looked into. */
   readonly isBackupSeen: boolean;
   /** Nothing is lost or doubled, and nothing is missing: neither jobs nobody can tell of, nor lines of the ledger, nor its end. */
@@ -26,7 +28,7 @@ type Example = 'lost' | 'doubled' | 'parked' | 'unknowable';
 
 export function makeReport(
   book: JobBook,
-  about: Pick<VerifyReport, 'queue' | 'transport' | 'ledger' | 'recognition' | 'isBackupSeen'>,
+  about: Pick<VerifyReport, 'queue' | 'transport' | 'ledger' | 'recognition' | 'onTrust' | 'isBackupSeen'>,
   /** The backup, if there was one, is known: seen, or gone. */
   isBackupKnown: boolean,
   mostExamples: number,

@@ -45,12 +45,15 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       (transport === 'bullmq' ? DAY_MS : 7 * DAY_MS),
     callerMs: asked.callerMs ?? shortest(recognitions, 'callerMs') ?? DAY_MS,
   };
-  await refuseReplica(connection);
+  const isPrimary = await refuseReplica(connection);
+  let saysEvicted = true;
   const look = async () => {
     // Before Redis: a job that is replayed meanwhile is found in both, and never in neither.
     for (const admin of admins) await lookIntoBackup(admin, queue, book);
     const now = clock.now();
-    const evicted = await whatIsEvicted(connection);
+    const said = await whatIsEvicted(connection);
+    const evicted = said ?? 'nothing';
+    saysEvicted = said !== undefined;
     const inquiry: Inquiry = {
       ...{ connection, queue, book, evicted, callerMs: recognition.callerMs },
       // An epoch's last use may have been noted that much before it.
@@ -63,12 +66,19 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     else await evidence.lookForTraces(inquiry);
   };
   const about = { queue, transport, ledger: reading, recognition, isBackupSeen: admins.length > 0 };
+  const tell = () => {
+    const onTrust = [
+      ...(isPrimary ? [] : ['primary' as const]),
+      ...(saysEvicted ? [] : ['eviction' as const]),
+    ];
+    return makeReport(book, { ...about, onTrust }, isBackupKnown, examples);
+  };
   await look();
-  const report = makeReport(book, about, isBackupKnown, examples);
+  const report = tell();
   if (report.counts.lost === 0) return report;
   await readLedgers(paths, queue, book, { onlyKnown: true });
   await look();
-  return makeReport(book, about, isBackupKnown, examples);
+  return tell();
 }
 
 /** What was asked for, else what the ledger says; both, and it has to be the same. */

@@ -148,12 +148,15 @@ it('needs few rights, and does without INFO and ROLE', async () => {
     await site.redis.xdel(streamKey(QUEUE), entry[0]);
   }
   await site.end();
-  const rights = '+xrange +exists +bitfield +eval +evalsha +get';
+  const rights = '+xrange +bitfield +eval +evalsha +get';
   await site.server.command('ACL', 'SETUSER', 'auditor', 'on', '>pw', '~rsq:*', ...rights.split(' '));
   const url = `redis://auditor:pw@127.0.0.1:${site.server.port}`;
   const { code, out, err } = await run(['--queue', QUEUE, '--ledger', site.path, '--json'], url);
   expect(err).toBe('');
-  expect(JSON.parse(out)).toMatchObject({ counts: { delivered: ids.length, lost: 0 } });
+  expect(JSON.parse(out)).toMatchObject({
+    counts: { delivered: ids.length, lost: 0 },
+    onTrust: ['primary', 'eviction'],
+  });
   expect(code).toBe(0);
 });
 

@@ -327,7 +327,10 @@ it.each(["ERR Command is not available: 'ROLE'", 'NOPERM this user has no permis
       listen: (hints) => inner.listen(hints),
       destroy: () => {},
     };
-    expect((await verify({ queue: QUEUE, ledger: site.path, redis })).isProven).toBe(true);
+    expect(await verify({ queue: QUEUE, ledger: site.path, redis })).toMatchObject({
+      isProven: true,
+      onTrust: ['primary', 'eviction'],
+    });
   },
 );
 

@@ -139,6 +139,38 @@ it('does not count on a job of BullMQ that stands in line without its hash, wher
   expect(code).toBe(2);
 });
 
+/** A user of the server's who may do what README says that verify needs, and what else a test allows. */
+async function auditor(server: RedisServer, rights: string): Promise<string> {
+  await server.command('ACL', 'SETUSER', 'auditor', 'on', '>pw', '~*', ...rights.split(' '));
+  return `redis://auditor:pw@127.0.0.1:${server.port}`;
+}
+
+it('needs few rights for jobs of RQ', async () => {
+  const { server, ids, path } = await rqSite();
+  for (const id of ids.slice(0, 4)) await server.command('LREM', RQ_LIST, '0', id);
+  await server.command('DEL', queueKeys(QUEUE).marker(ids[0] as string));
+  await evict(server);
+  const url = await auditor(server, '+lrange +lpos +exists +hmget +bitfield +eval +evalsha +get +info');
+  const { code, report } = await verifyOn(server, path, '--redis', url);
+  expect(report.counts).toMatchObject({ delivered: 30 });
+  expect(code).toBe(0);
+});
+
+it('needs few rights for jobs of BullMQ', async () => {
+  const site = await bullMqSite(bullMqKinds[0] as (typeof bullMqKinds)[number]);
+  const { queue } = site.open();
+  const path = join(temporaryFolder(), 'ledger.ndjson');
+  const ledger = writeLedger(queue, path);
+  await queue.enqueue('confirm', {}, { id: 'a' });
+  await queue.enqueue('confirm', {}, { id: 'later', runAt: Date.now() + 3_600_000 });
+  await queue.close();
+  await ledger.close();
+  const url = await auditor(site.server, '+lrange +lpos +exists');
+  const { code, report } = await verifyOn(site.server, path, '--redis', url);
+  expect(report).toMatchObject({ counts: { delivered: 2 }, onTrust: ['primary', 'eviction'] });
+  expect(code).toBe(0);
+});
+
 it('knows a job of RQ by its hash when its marker is gone', async () => {
   const { server, verify } = await rqSite();
   await server.command('DEL', queueKeys(QUEUE).marker('task-0'));

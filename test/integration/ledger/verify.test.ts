@@ -44,6 +44,7 @@ it('says that all is well of jobs that wait in the stream, and of those that wer
     counts: { delivered: 300, pending: 0, parked: 0, dropped: 0, lost: 0, doubled: 0, unknowable: 0 },
     ledger: { torn: 0, missing: 0, openWriters: 0, closedEarly: 0 },
     recognition: { generatedMs: 7 * 86_400_000, callerMs: 86_400_000 },
+    onTrust: [],
     isProven: true,
   });
   expect(code).toBe(0);

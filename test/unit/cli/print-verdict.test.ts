@@ -18,6 +18,7 @@ const well: VerifyReport = {
     ...{ files: 1, lines: 12_002, torn: 0, missing: 0, openWriters: 0, closedEarly: 0, redelivered: 0 },
     otherQueues: {},
   },
+  onTrust: [],
   isBackupSeen: true,
   isProven: true,
 };
@@ -49,12 +50,13 @@ it('does not call proven what a ledger with missing lines cannot prove', () => {
     redelivered: 3,
     otherQueues: { mails: 5 },
   };
-  const text = printVerdict({ ...well, ledger, isProven: false }, false);
+  const text = printVerdict({ ...well, ledger, onTrust: ['primary', 'eviction'], isProven: false }, false);
   for (const line of [
     'Lines that could not be written to the ledger: 7. Their jobs are in no count.',
     'Lines of the ledger that are torn, or of something else: 1.',
     'Writers of the ledger that are still at work, or were killed: 2.',
     'Laid down again after Redis had lost data: 3.',
+    'Taken on trust, since Redis does not say it to this user: that it is the primary (+role), that it evicts nothing (+info).',
     'Other queues in the ledger, not looked at: "mails".',
     'NOT PROVEN: nothing found lost or doubled, but missing lines: 7, closed too early: 4.',
     'Ledgers that were closed while their queue took jobs: 4.',
@@ -97,6 +99,7 @@ it('asks whether it is the right Redis when nothing at all is there, and whether
   const text = printVerdict({ ...lost, ledger: { ...well.ledger, openWriters: 1 } }, false);
   expect(text).toContain('is it the right server, database, user and transport?');
   expect(text).toContain('Verify again in a minute');
+  expect(text).toContain('If Redis was emptied or failed over, look first whether they have run.');
   const some = printVerdict({ ...lost, counts: { ...nothing, lost: 3, delivered: 1 } }, false);
   expect(some).not.toContain('is it the right server');
   expect(some).not.toContain('Verify again in a minute');
