@@ -40,7 +40,7 @@ export interface VerifyOptions {
   readonly bullMqPrefix?: string | undefined;
   /** The most ids that the report names of each kind, 0 to 1,000,000. @default 20 */
   readonly examples?: number | undefined;
-  /** The most that one answer of Redis is waited for, ms, 1 to 600,000. @default 10_000 */
+  /** The most that one answer of Redis, or of a backup, is waited for, ms, 1 to 600,000. @default 10_000 */
   readonly timeoutMs?: number | undefined;
   /** By whose `now()` it is reckoned what Redis may have forgotten. @default the machine's clock */
   readonly clock?: Pick<Clock, 'now'> | undefined;

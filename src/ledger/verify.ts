@@ -49,7 +49,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   let saysEvicted = true;
   const look = async () => {
     // Before Redis: a job that is replayed meanwhile is found in both, and never in neither.
-    for (const admin of admins) await lookIntoBackup(admin, queue, book);
+    for (const admin of admins) await lookIntoBackup(admin, queue, book, asked.timeoutMs);
     const now = clock.now();
     const said = await whatIsEvicted(connection);
     const evicted = said ?? 'nothing';

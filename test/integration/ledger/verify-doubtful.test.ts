@@ -346,3 +346,13 @@ it('rejects, and does not wait for ever, when Redis goes away while it looks', a
   const asked = { queue: QUEUE, ledger: site.path, redis: site.redis, backup, timeoutMs: 500 };
   await expect(verify(asked)).rejects.toThrow();
 });
+
+it('waits for a backup that does not answer no longer than it is told to', async () => {
+  const site = await ledgerSite();
+  await site.enqueue(3);
+  await site.end();
+  const list = () => new Promise<never>(() => {});
+  const backup = { admin: { ...new MemoryBackupStore().admin, list } };
+  const asked = { queue: QUEUE, ledger: site.path, redis: site.redis, backup, timeoutMs: 100 };
+  await expect(verify(asked)).rejects.toThrow('The backup store did not answer within 100 ms.');
+});
