@@ -356,3 +356,36 @@ it('waits for a backup that does not answer no longer than it is told to', async
   const asked = { queue: QUEUE, ledger: site.path, redis: site.redis, backup, timeoutMs: 100 };
   await expect(verify(asked)).rejects.toThrow('The backup store did not answer within 100 ms.');
 });
+
+it("takes a store's export for the ledger, while its jobs wait and when they were replayed", async () => {
+  const backupPath = temporaryFolder();
+  const backup = new LmdbBackupStore({ path: backupPath });
+  const site = await ledgerSite({ backup });
+  const isolation = site.queue.isolate();
+  const ids = await site.enqueue(3);
+  const { jobs } = await backup.admin.list(QUEUE, 'pending', { limit: 10 });
+  const exported = join(site.folder, 'export.ndjson');
+  await writeFile(exported, jobs.map((job) => `${JSON.stringify(job)}\n`).join(''));
+  const waiting = await verifyOn(site.server, exported, '--backup-lmdb', backupPath);
+  expect(waiting).toMatchObject({ code: 0, report: { jobs: 3, counts: { pending: 3 } } });
+  isolation.dispose();
+  await site.isUp();
+  expect(await verifyOn(site.server, exported)).toMatchObject({
+    code: 0,
+    report: { counts: { delivered: 3 } },
+  });
+  await site.end();
+  const [lost = ''] = ids;
+  await consumeAndForget(site.server, lost);
+  const gone = await verifyOn(site.server, exported, '--backup-lmdb', backupPath);
+  expect(gone).toMatchObject({ code: 1, report: { counts: { delivered: 2, lost: 1 } } });
+});
+
+/** Removes the stream's first entry, and what is remembered of the id. */
+async function consumeAndForget(
+  server: { command(...args: string[]): Promise<unknown> },
+  id: string,
+): Promise<void> {
+  await server.command('XTRIM', STREAM, 'MAXLEN', '2');
+  await server.command('DEL', keys.marker(id));
+}
