@@ -389,3 +389,27 @@ async function consumeAndForget(
   await server.command('XTRIM', STREAM, 'MAXLEN', '2');
   await server.command('DEL', keys.marker(id));
 }
+
+it('guesses at no transport that it does not know, and at none of two', async () => {
+  const site = await ledgerSite();
+  await site.enqueue(3);
+  await site.end();
+  const opened = (transport: string, callerMs: number) =>
+    `${JSON.stringify({
+      ...{ v: 1, at: Date.now(), queue: QUEUE, event: 'opened', writer: transport },
+      recognition: { transport, generatedMs: 7 * DAY_MS, callerMs },
+    })}\n`;
+  await appendFile(site.path, opened('rq', 2 * HOUR_MS));
+  const both = await site.verify();
+  expect(both).toMatchObject({ code: 2, err: expect.stringContaining('"streams", "rq": say which') });
+  const chosen = await site.verify('--transport', 'streams');
+  // The shortest of several windows: for so long everybody's jobs are known.
+  expect(chosen).toMatchObject({ code: 0, report: { recognition: { callerMs: 2 * HOUR_MS } } });
+  const strange = join(site.folder, 'strange.ndjson');
+  await writeFile(strange, opened('pigeon', HOUR_MS) + line('enqueued', Date.now(), 'a'));
+  const unknown = await verifyOn(site.server, strange);
+  expect(unknown).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('"pigeon": what that leaves behind'),
+  });
+});
