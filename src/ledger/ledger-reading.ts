@@ -23,6 +23,7 @@ export interface LedgerReading {
 /** What was read of the ledgers, and what their writers say of the queue. */
 export interface LedgerContents {
   readonly reading: LedgerReading;
+  /** Each once. */
   readonly recognitions: readonly QueueRecognition[];
 }
 
@@ -41,7 +42,7 @@ export async function readLedgers(
   const opened = new Set<string>();
   const closed = new Set<string>();
   const closedEarly = new Set<string>();
-  const recognitions: QueueRecognition[] = [];
+  const recognitions = new Map<string, QueueRecognition>();
   for (const path of paths) {
     const before = { ...sums };
     await readLedger(path, (line) => {
@@ -52,7 +53,8 @@ export async function readLedgers(
         if ('id' in line) otherQueues[line.queue] = (otherQueues[line.queue] ?? 0) + 1;
       } else if (line.event === 'opened') {
         opened.add(line.writer);
-        if (line.recognition) recognitions.push(line.recognition);
+        const { recognition } = line;
+        if (recognition) recognitions.set(JSON.stringify(recognition), recognition);
       } else if (line.event === 'closed') {
         closed.add(line.writer);
         if (line.isQueueOpen) closedEarly.add(line.writer);
@@ -70,5 +72,5 @@ export async function readLedgers(
   }
   const openWriters = [...opened].filter((writer) => !closed.has(writer)).length;
   const reading = { ...sums, openWriters, closedEarly: closedEarly.size, otherQueues };
-  return { reading: { files: paths.length, ...reading }, recognitions };
+  return { reading: { files: paths.length, ...reading }, recognitions: [...recognitions.values()] };
 }

@@ -26,8 +26,8 @@ const DAY_MS = 86_400_000;
  * - A job is its id: of two that a caller gave the same id, days apart, the later one is looked for, and counts for both.
  * - An `enqueue()` whose process was killed before its ledger was written is in no count, see `writeLedger()`.
  *
- * Rejects when nothing can be found out: a ledger cannot be read, is none, has no job of this queue, or is of another transport; Redis does not answer or is a replica, the
- * backup cannot be listed. TypeError for a bad option.
+ * Rejects when nothing can be found out: a ledger cannot be read, is none, has no job of this queue, or is of another transport;
+ * Redis does not answer or is a replica; the backup cannot be listed. TypeError or RangeError for a bad option.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const asked = resolveVerifyOptions(options);

@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { MemoryBackupStore } from '../../../src/index.js';
 import { verify } from '../../../src/ledger/index.js';
 import { IdleConnection } from '../support/idle-connection.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const good = { queue: 'orders', ledger: 'none.ndjson', redis: new IdleConnection() };
 
@@ -52,4 +55,15 @@ it('wants options, and takes good ones', async () => {
   const stores = [new MemoryBackupStore()];
   const options = { recognition: { callerMs: 1000 }, backup: stores, transport: 'rq', examples: 0 } as const;
   await expect(verify({ ...good, ...options })).rejects.toThrow('ENOENT');
+});
+
+it('reads a ledger of more writers than a call may have arguments', async () => {
+  const ledger = join(temporaryFolder(), 'ledger.ndjson');
+  const common = { v: 1, at: 5, queue: 'orders' };
+  const recognition = { transport: 'rq', generatedMs: 7, callerMs: 5 };
+  const line = (more: object) => `${JSON.stringify({ ...common, ...more })}\n`;
+  const opened = line({ event: 'opened', writer: 'a', recognition });
+  writeFileSync(ledger, opened.repeat(200_000) + line({ event: 'enqueued', id: 'a' }));
+  // As far as it comes without Redis.
+  await expect(verify({ ...good, ledger })).rejects.toThrow('This connection sends nothing');
 });
