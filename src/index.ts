@@ -20,6 +20,7 @@ export type { HealthReport, HealthStatus, QueuePhase } from './health/health-rep
 export type {
   BackedUpEvent,
   DroppedEvent,
+  DuplicateEvent,
   EnqueuedEvent,
   ErrorEvent,
   Listener,
@@ -29,7 +30,7 @@ export type {
   RedisDataLossEvent,
   ReplayEvent,
 } from './health/queue-events.js';
-export type { CheckOptions, QueueStatus } from './health/queue-status.js';
+export type { CheckOptions, QueueRecognition, QueueStatus } from './health/queue-status.js';
 export type { Totals } from './health/totals.js';
 export { JOB_RECORD_VERSION, type JobRecord } from './job/job-record.js';
 export type { SchemaIssue, SchemaResult, SchemasOf, StandardSchema } from './job/standard-schema.js';

@@ -39,3 +39,20 @@ function checkFiles(path: string): void {
     `The backup in ${path} lacks a file that only its owner should make: run this as that user (its id is ${data.uid}).`,
   );
 }
+
+/** Likewise several, or none. */
+export async function openBackups(
+  paths: readonly string[],
+): Promise<{ readonly stores: readonly LmdbBackupStore[] } & AsyncDisposable> {
+  const opened: ReturnType<typeof openBackup>[] = [];
+  const close = async () => {
+    await Promise.all(opened.map((backup) => backup[Symbol.asyncDispose]()));
+  };
+  try {
+    for (const path of paths) opened.push(openBackup(path));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { stores: opened.map(({ store }) => store), [Symbol.asyncDispose]: close };
+}

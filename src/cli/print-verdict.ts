@@ -11,15 +11,36 @@ const meanings: Readonly<Record<Verdict, string>> = {
   unknowable: 'nobody can tell of',
 };
 
-const reasons: Readonly<Record<UnknowableReason, string>> = {
-  'window-passed':
-    'Redis remembers them no longer (by default ids of yours for 24 hours, others for 7 days): verify sooner',
-  evicted:
-    'Redis evicts keys, perhaps also these, or what it remembered of them: use maxmemory-policy noeviction',
-  'backup-not-seen':
-    'They went to a backup: give --backup-lmdb, or --backup-gone if it was in memory and is gone',
-  'parked-no-more': 'They were parked, and are in the backup no more: perhaps a person removed them',
-};
+function reasons({ recognition }: VerifyReport): Readonly<Record<UnknowableReason, string>> {
+  const [callers, others] = [duration(recognition.callerMs), duration(recognition.generatedMs)];
+  return {
+    'window-passed': `Redis remembers them no longer (ids of yours for ${callers}, others for ${others}): verify sooner`,
+    evicted:
+      'Redis evicts keys, perhaps also these, or what it remembered of them: use maxmemory-policy noeviction',
+    'backup-not-seen':
+      'They went to a backup: give --backup-lmdb, or --backup-gone if it was in memory and is gone',
+    'accepted-elsewhere':
+      'A call was answered "duplicate", and no ledger given has their acceptance: give those of all processes',
+    'clocks-differ':
+      'Told to have expired within a minute of being accepted, by another clock: either may have come first',
+    'parked-no-more': 'They were parked, and are in the backup no more: perhaps a person removed them',
+  };
+}
+
+/** In hours up to two days, then in days. */
+function duration(ms: number): string {
+  const [count, unit] = ms < 2 * DAY_MS ? [ms / HOUR_MS, 'hour'] : [ms / DAY_MS, 'day'];
+  const rounded = Number(count.toPrecision(3));
+  return `${rounded} ${unit}${rounded === 1 ? '' : 's'}`;
+}
+
+const facts = {
+  primary: 'that it is the primary (+role)',
+  eviction: 'that it evicts nothing (+info)',
+} as const;
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 const RED = '\u001b[31m';
 const GREEN = '\u001b[32m';
@@ -71,21 +92,30 @@ function examples({ counts, examples }: VerifyReport): string[] {
   return lines;
 }
 
-function notes({ unknowable, ledger, counts }: VerifyReport): string[] {
-  const { missing, torn, openWriters, redelivered, otherQueues } = ledger;
+function notes(report: VerifyReport): string[] {
+  const { unknowable, ledger, counts } = report;
+  const { missing, torn, openWriters, closedEarly, redelivered, otherQueues } = ledger;
+  const because = reasons(report);
   const others = Object.keys(otherQueues).map((name) => JSON.stringify(name));
   const lines = [
-    ...(Object.keys(reasons) as UnknowableReason[]).map(
-      (reason) => unknowable[reason] > 0 && `Unknowable: ${number(unknowable[reason])}. ${reasons[reason]}.`,
+    ...(Object.keys(because) as UnknowableReason[]).map(
+      (reason) => unknowable[reason] > 0 && `Unknowable: ${number(unknowable[reason])}. ${because[reason]}.`,
     ),
     missing > 0 &&
       `Lines that could not be written to the ledger: ${number(missing)}. Their jobs are in no count.`,
     torn > 0 && `Lines of the ledger that are torn, or of something else: ${number(torn)}.`,
     openWriters > 0 &&
       `Writers of the ledger that are still at work, or were killed: ${number(openWriters)}. What they accepted last may be missing from it (not from the queue).`,
+    closedEarly > 0 &&
+      `Ledgers that were closed while their queue took jobs: ${number(closedEarly)}. What it took from then on is in no count: close the queue first.`,
     redelivered > 0 &&
       `Laid down again after Redis had lost data: ${number(redelivered)}. A consumer may have run these twice.`,
+    report.onTrust.length > 0 &&
+      `Taken on trust, since Redis does not say it to this user: ${report.onTrust.map((fact) => facts[fact]).join(', ')}.`,
     others.length > 0 && `Other queues in the ledger, not looked at: ${others.join(', ')}.`,
+    counts.lost > 0 &&
+      counts.delivered === 0 &&
+      'Nothing of this queue was found in this Redis: is it the right server, database, user and transport?',
     counts.lost > 0 &&
       'If Redis was emptied or failed over, jobs that had run before it are among the lost: it forgot them, too.',
   ].filter((line) => line !== false);
@@ -101,17 +131,26 @@ function conclusion({ counts, isProven, ledger }: VerifyReport): [string, string
     return [`NOT WELL: ${wrong.filter((part) => part !== '').join(', ')}.`, RED];
   }
   if (isProven) return ['WELL: nothing lost, nothing doubled.', GREEN];
-  const { unknowable } = counts;
-  const what =
-    unknowable > 0 ? `unknowable: ${number(unknowable)}` : `missing lines: ${number(ledger.missing)}`;
-  return [`NOT PROVEN: nothing found lost or doubled, but ${what}.`, YELLOW];
+  const gaps = {
+    unknowable: counts.unknowable,
+    'missing lines': ledger.missing,
+    'closed too early': ledger.closedEarly,
+  };
+  const what = Object.entries(gaps).filter(([, count]) => count > 0);
+  const words = what.map(([gap, count]) => `${gap}: ${number(count)}`).join(', ');
+  return [`NOT PROVEN: nothing found lost or doubled, but ${words}.`, YELLOW];
 }
 
-function nextSteps({ counts }: VerifyReport): string[] {
+function nextSteps({ counts, ledger }: VerifyReport): string[] {
   const steps: string[] = [];
+  if (counts.lost > 0 && ledger.openWriters > 0) {
+    steps.push(
+      'Lost: a process at work may be laying down again what Redis lost. Verify again in a minute, first of all.',
+    );
+  }
   if (counts.lost > 0) {
     steps.push(
-      'Lost: enqueue them again under the same ids, from where their payloads are; a job that is there after all answers "duplicate".',
+      'Lost: enqueue them again under the same ids, from where their payloads are; a job that is there after all answers "duplicate". If Redis was emptied or failed over, look first whether they have run.',
     );
   }
   if (counts.doubled > 0) {

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { scrub } from '../errors/scrub.js';
-import type { VerifiableTransport } from '../ledger/evidence/evidence-of.js';
+import { isVerifiable, type VerifiableTransport } from '../ledger/evidence/evidence-of.js';
 import { verify } from '../ledger/verify.js';
 import type { Command, CommandIo } from './command.js';
-import { openBackup } from './open-backup.js';
+import { openBackups } from './open-backup.js';
 import { openClient } from './open-client.js';
 import { printVerdict } from './print-verdict.js';
 
@@ -13,18 +13,18 @@ const help = `Usage: resilient-queue verify --queue <name> --ledger <file> [opti
 
 Holds a ledger of accepted jobs against Redis and the backup: was anything lost or doubled?
 It only reads, and the queue may be at work meanwhile. The ledger is what writeLedger() wrote, or a store's
-export (a JobRecord a line); give the files of all processes that accepted jobs.
+export (a JobRecord a line); give the files of all processes with this queue, also of those that only replayed.
 
   --queue <name>         the queue
   --ledger <file>        a ledger; several times for several files
   --redis <url>          the primary that the queue writes to; default: the variable REDIS_URL, which, unlike
                          an argument, nobody sees in a list of processes. Needs ioredis or redis installed
-  --transport <name>     how jobs are laid down: streams (default), rq or bullmq
-  --backup-lmdb <path>   the folder of the queue's LmdbBackupStore, as the user that the service runs as; needs
-                         lmdb installed
+  --transport <name>     how jobs are laid down: streams, rq or bullmq; default: what the ledger says
+  --backup-lmdb <path>   the folder of the queue's LmdbBackupStore, as the user that the service runs as; several
+                         times where each process has its own. Needs lmdb installed
   --backup-gone          the backup was in the memory of processes that have ended: what it held is gone
-  --generated-days <n>   how long Redis remembers deliveries; default 7, with bullmq 1
-  --caller-hours <n>     how long it remembers ids that callers gave; default 24
+  --generated-days <n>   how long Redis remembers deliveries; default: what the ledger says, else 7, with bullmq 1
+  --caller-hours <n>     how long it remembers ids that callers gave; default: what the ledger says, else 24
   --bullmq-prefix <p>    the prefix of BullMQ's keys; default bull
   --ids <n>              how many ids are named of each kind; default 20
   --json                 the report as JSON
@@ -37,8 +37,8 @@ const options = {
   queue: { type: 'string' },
   ledger: { type: 'string', multiple: true },
   redis: { type: 'string' },
-  transport: { type: 'string', default: 'streams' },
-  'backup-lmdb': { type: 'string' },
+  transport: { type: 'string' },
+  'backup-lmdb': { type: 'string', multiple: true },
   'backup-gone': { type: 'boolean', default: false },
   'generated-days': { type: 'string' },
   'caller-hours': { type: 'string' },
@@ -83,12 +83,12 @@ function wrongCall(error: unknown): string {
 }
 
 async function look(
-  { url, backupPath, isBackupGone, isJson, ...asked }: Call,
+  { url, backupPaths, isBackupGone, isJson, ...asked }: Call,
   io: CommandIo,
 ): Promise<number> {
-  await using backup = backupPath === undefined ? undefined : openBackup(backupPath);
+  await using backups = await openBackups(backupPaths);
   await using client = await openClient(url);
-  const seen = backup?.store ?? (isBackupGone ? 'gone' : undefined);
+  const seen = backupPaths.length > 0 ? backups.stores : isBackupGone ? 'gone' : undefined;
   const report = await verify({ ...asked, redis: client.redis, backup: seen });
   if (isJson) io.out(`${JSON.stringify(report, undefined, 2)}\n`);
   else io.out(printVerdict(report, io.hasColours));
@@ -101,8 +101,8 @@ interface Call {
   readonly queue: string;
   readonly ledger: readonly string[];
   readonly url: string;
-  readonly transport: VerifiableTransport;
-  readonly backupPath: string | undefined;
+  readonly transport: VerifiableTransport | undefined;
+  readonly backupPaths: readonly string[];
   readonly isBackupGone: boolean;
   readonly isJson: boolean;
   readonly examples: number;
@@ -118,35 +118,38 @@ function readCall(args: readonly string[], env: CommandIo['env']): Call | undefi
   if (!queue) throw new TypeError('--queue <name> is missing.');
   if (ledger.length === 0) throw new TypeError('--ledger <file> is missing.');
   if (!redis) throw new TypeError('--redis <url> is missing, and so is the variable REDIS_URL.');
-  if (transport !== 'streams' && transport !== 'rq' && transport !== 'bullmq') {
+  if (transport !== undefined && !isVerifiable(transport)) {
     throw new TypeError(`--transport must be streams, rq or bullmq, got "${transport}".`);
   }
-  if (values['backup-gone'] && values['backup-lmdb'] !== undefined) {
+  const backupPaths = [...new Set(values['backup-lmdb'] ?? [])];
+  if (values['backup-gone'] && backupPaths.length > 0) {
     throw new TypeError('--backup-gone and --backup-lmdb exclude each other.');
   }
   return {
     ...{ queue, ledger, url: redis, transport },
-    backupPath: values['backup-lmdb'],
+    backupPaths,
     isBackupGone: values['backup-gone'],
     isJson: values.json,
-    examples: numberOf('ids', values.ids) ?? 20,
+    examples: idsOf(values.ids),
     bullMqPrefix: values['bullmq-prefix'],
     recognition: {
-      generatedMs: times(numberOf('generated-days', values['generated-days']), DAY_MS),
-      callerMs: times(numberOf('caller-hours', values['caller-hours']), HOUR_MS),
+      generatedMs: windowOf('generated-days', values['generated-days'], DAY_MS),
+      callerMs: windowOf('caller-hours', values['caller-hours'], HOUR_MS),
     },
   };
 }
 
-function numberOf(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const number = Number(text);
-  if (text.trim() !== '' && Number.isFinite(number) && number >= 0) return number;
-  throw new TypeError(`--${name} must be a number, got "${text}".`);
+function idsOf(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new TypeError(`--ids must be a whole number below a million, got "${text}".`);
 }
 
-function times(number: number | undefined, unit: number): number | undefined {
-  return number === undefined ? undefined : number * unit;
+/** A second at least. */
+function windowOf(name: string, text: string | undefined, unit: number): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = Math.round(Number(text) * unit);
+  if (text.trim() !== '' && Number.isSafeInteger(ms) && ms >= 1000) return ms;
+  throw new TypeError(`--${name} must be a number above 0, got "${text}".`);
 }
 
 function textOf(error: unknown): string {

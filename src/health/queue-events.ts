@@ -29,12 +29,18 @@ export interface EnqueuedEvent {
   readonly ids: readonly string[];
 }
 
-/** A batch of jobs went to the backup. */
+/** A batch of jobs went to the backup: accepted just now, or laid down once, lost by Redis, and not to be laid down again now. */
 export interface BackedUpEvent {
   readonly queue: string;
   readonly ids: readonly string[];
   /** Of these, jobs that Redis may have already. */
   readonly unknown: number;
+}
+
+/** Calls were answered `duplicate`: a job of their id was there already. */
+export interface DuplicateEvent {
+  readonly queue: string;
+  readonly ids: readonly string[];
 }
 
 export interface ReplayEvent extends ReplayProgress {
@@ -93,6 +99,7 @@ export interface QueueEvents {
   outage: OutageEvent;
   enqueued: EnqueuedEvent;
   'backed-up': BackedUpEvent;
+  duplicate: DuplicateEvent;
   replay: ReplayEvent;
   parked: ParkedEvent;
   dropped: DroppedEvent;

@@ -9,9 +9,21 @@ export interface CheckOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How a queue's jobs are laid down, and how long it is known afterwards that they were. */
+export interface QueueRecognition {
+  /** The transport's name. */
+  readonly transport: string;
+  /** How long deliveries are known, ms. */
+  readonly generatedMs: number;
+  /** How long ids that callers gave are known, ms. */
+  readonly callerMs: number;
+}
+
 /** What health checks, metrics and status pages need of a queue, whatever jobs it carries. */
 export interface QueueStatus {
   readonly name: string;
+  /** Left out: nobody can tell. */
+  readonly recognition?: QueueRecognition | undefined;
   /** The report from memory, at once. */
   health(): HealthReport;
   /**

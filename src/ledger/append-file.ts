@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
+import { notAFile } from './not-a-file.js';
 
 // Not FileHandles: one that nobody closes is an error of the process's when it is collected.
 const open = promisify(fs.open);
@@ -10,6 +11,9 @@ const stat = promisify(fs.stat);
 const statOpen = promisify(fs.fstat);
 
 const LINE_FEED = 0x0a;
+const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = fs.constants;
+/** Should it have become a pipe since it was looked at, nobody waits for a reader of it. */
+const APPEND = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK;
 /** How often it is looked at whether the file still has its name. */
 const LOOK_EVERY_MS = 1000;
 
@@ -26,38 +30,42 @@ export class AppendFile {
   readonly #path: string;
   #file: number | undefined;
   #lookedAt = performance.now();
+  /** What a new file begins with, when the old one was moved. */
+  readonly #firstLine: () => string;
   /** The last line in it may have no end. */
   #isTorn: boolean;
+  #isNew = false;
 
-  /** Throws where it cannot be opened. */
-  constructor(path: string) {
+  /** Throws where it cannot be opened, or is no file. */
+  constructor(path: string, firstLine: () => string) {
     this.#path = path;
+    this.#firstLine = firstLine;
     // At once: whoever gave a wrong path should hear of it now, not when it is too late.
-    fs.closeSync(fs.openSync(path, 'a', 0o600));
+    checkIsFile(path, fs.statSync(path, { throwIfNoEntry: false }));
+    fs.closeSync(fs.openSync(path, APPEND, 0o600));
     this.#isTorn = endsInsideLine(path);
   }
 
   /** Resolves with how many bytes of `lines` are written: less than all of them where the disk is full. Rejects when nothing is. */
   async append(lines: Buffer): Promise<number> {
     const file = await this.#open();
-    const start = this.#isTorn ? Buffer.concat([Buffer.of(LINE_FEED), lines]) : lines;
+    const before = Buffer.from(`${this.#isTorn ? '\n' : ''}${this.#isNew ? this.#firstLine() : ''}`);
+    const start = before.length > 0 ? Buffer.concat([before, lines]) : lines;
     const { bytesWritten } = await write(file, start, 0, start.length, null);
-    const mended = start.length - lines.length;
-    if (bytesWritten >= mended && mended > 0) this.#isTorn = false;
-    const written = Math.max(0, bytesWritten - mended);
+    if (bytesWritten >= before.length) {
+      this.#isTorn = false;
+      this.#isNew = false;
+    } else if (bytesWritten > 0) {
+      this.#isTorn = true;
+    }
+    const written = Math.max(0, bytesWritten - before.length);
     if (written > 0) this.#isTorn = lines[written - 1] !== LINE_FEED;
     return written;
   }
 
   /** To the disk. */
   async flush(): Promise<void> {
-    try {
-      if (this.#file !== undefined) await sync(this.#file);
-    } catch (error) {
-      // What is no file (a pipe, a device) cannot be flushed.
-      const { code } = error as { readonly code?: unknown };
-      if (code !== 'EINVAL' && code !== 'ENOTSUP') throw error;
-    }
+    if (this.#file !== undefined) await sync(this.#file);
   }
 
   async close(): Promise<void> {
@@ -72,8 +80,12 @@ export class AppendFile {
       await this.flush().catch(() => {});
       await this.close();
       this.#isTorn = false;
+      this.#isNew = true;
     }
-    this.#file ??= await open(this.#path, 'a', 0o600);
+    if (this.#file === undefined) {
+      checkIsFile(this.#path, await stat(this.#path).catch(() => undefined));
+      this.#file = await open(this.#path, APPEND, 0o600);
+    }
     return this.#file;
   }
 
@@ -87,11 +99,15 @@ export class AppendFile {
   }
 }
 
+/** A pipe would block whoever opens it, and a device keeps nothing. */
+function checkIsFile(path: string, stats: fs.Stats | undefined): void {
+  if (stats && !stats.isFile()) throw notAFile(path, stats);
+}
+
 function endsInsideLine(path: string): boolean {
   let file: number | undefined;
   try {
-    // A pipe would be waited for.
-    file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    file = fs.openSync(path, 'r');
     const { size } = fs.fstatSync(file);
     const last = Buffer.alloc(1);
     return size > 0 && fs.readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== LINE_FEED;

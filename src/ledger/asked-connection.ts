@@ -24,29 +24,37 @@ export function askWithin(connection: RedisConnection, timeoutMs: number): Redis
 
 /**
  * Throws where `connection` leads to a replica, which may not have heard of everything yet. Says nothing of a server that does not say
- * what it is.
+ * what it is: resolves with whether it does.
  */
-export async function refuseReplica(connection: RedisConnection): Promise<void> {
+export async function refuseReplica(connection: RedisConnection): Promise<boolean> {
   const role = await connection.send(['ROLE'], '').catch(onlyRefusal);
   if (Array.isArray(role) && String(role[0]) === 'slave') {
     throw new Error('This Redis is a replica, which may not have heard of everything yet: ask the primary.');
   }
+  return role !== undefined;
 }
 
-/** What the server may have evicted since it started. */
+/** What the server may have evicted. */
 export type Evicted = 'nothing' | 'what expires' | 'any key';
 
-/** What the server says that it has evicted; nothing, where it does not say. */
-export async function whatIsEvicted(connection: RedisConnection): Promise<Evicted> {
-  const read = async (section: string) =>
-    String((await connection.send(['INFO', section], '').catch(onlyRefusal)) ?? '');
-  if (!/^evicted_keys:[1-9]/m.test(await read('stats'))) return 'nothing';
+/**
+ * What the server may have evicted, as far as it says. Of what expires, only that it has since it started. Of any key, also that it
+ * may: a server that started anew, or was a replica before, does not know what was evicted, and nothing would look amiss. Undefined:
+ * it does not say.
+ */
+export async function whatIsEvicted(connection: RedisConnection): Promise<Evicted | undefined> {
+  const read = (section: string) => connection.send(['INFO', section], '').catch(onlyRefusal).then(String);
+  const memory = await read('memory');
+  if (/^maxmemory_policy:allkeys-/m.test(memory) && /^maxmemory:[1-9]/m.test(memory)) return 'any key';
+  const [, evictedKeys] = /^evicted_keys:(\d+)/m.exec(await read('stats')) ?? [];
+  if (evictedKeys === undefined) return undefined;
+  if (evictedKeys === '0') return 'nothing';
   // Where nothing is evicted any more, the policy was another one when it was: which, nobody knows.
-  return /^maxmemory_policy:volatile-/m.test(await read('memory')) ? 'what expires' : 'any key';
+  return /^maxmemory_policy:volatile-/m.test(memory) ? 'what expires' : 'any key';
 }
 
-/** What Redis refuses to say is not needed; a Redis that does not answer is of no use. */
+/** What Redis refuses to say is not needed, and managed ones refuse in words of their own; a Redis that does not answer is of no use. */
 function onlyRefusal(error: unknown): undefined {
   const text = error instanceof Error ? error.message : '';
-  if (!/NOPERM|unknown command|unknown subcommand|not allowed/i.test(text)) throw error;
+  if (!/^(?:ERR|NOPERM)\b/.test(text)) throw error;
 }

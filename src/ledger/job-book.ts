@@ -31,7 +31,10 @@ export class JobBook {
     const job = onlyKnown ? this.find(line.id) : this.#open(line.id);
     if (!job) return;
     const { page, index } = job;
-    if (isAccepted(line)) {
+    if (line.event === 'duplicate') {
+      // It tells nothing of when the job was laid down, so nothing of how long it is known.
+      page.set(index, KNOWN.duplicate);
+    } else if (isAccepted(line)) {
       // Files are read one after the other, whenever their lines were written.
       if (line.at < page.acceptedAt(index)) return;
       page.accepted(index, line.at);
@@ -43,6 +46,11 @@ export class JobBook {
       page.unset(index, KNOWN.toldParked | KNOWN.toldDropped | KNOWN.toldLost);
       page.set(index, toldBy(line));
     }
+  }
+
+  /** For a new look into the queue. */
+  forgetPlaces(): void {
+    for (const page of [...this.epochs.values(), this.#callers]) page.forgetPlaces();
   }
 
   find(id: string): BookedJob | undefined {
@@ -100,5 +108,5 @@ function toldBy(line: ParkedLine | DroppedLine): number {
 }
 
 function isBooked(page: JobPage, index: number): boolean {
-  return page.acceptedAt(index) > 0 || page.toldAt(index) > 0;
+  return page.acceptedAt(index) > 0 || page.toldAt(index) > 0 || page.is(index, KNOWN.duplicate);
 }

@@ -16,6 +16,10 @@ export const KNOWN = {
   forgettable: 256,
   /** Redis evicts, so that it may have forgotten sooner, or lost the queue itself. */
   evictable: 512,
+  /** A call for it was answered `duplicate`. */
+  duplicate: 1024,
+  /** It stands in line without its fields, which Redis may have evicted. */
+  hollow: 2048,
 } as const;
 
 const FIRST_SIZE = 64;
@@ -62,7 +66,7 @@ export class JobPage {
     this.#toldAt[index] = at;
   }
 
-  /** When the last entry of it that was found was laid down. */
+  /** When the last entry of it that was found in this look was laid down; in a list, 1. */
   stoodAt(index: number): number {
     return this.#stoodAt[index] ?? 0;
   }
@@ -70,6 +74,12 @@ export class JobPage {
   stood(index: number, at: number): void {
     this.#hold(index);
     this.#stoodAt[index] = at;
+  }
+
+  /** For a new look. */
+  forgetPlaces(): void {
+    // Not filled: where nobody writes to it, a new one takes no memory.
+    this.#stoodAt = new Float64Array(this.#stoodAt.length);
   }
 
   #hold(index: number): void {

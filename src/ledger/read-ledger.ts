@@ -1,5 +1,7 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { type LedgerLine, readLedgerLine } from './ledger-line.js';
+import { notAFile } from './not-a-file.js';
 
 /** Longer than any line that a ledger has: what has no end by then is some other file. */
 const LONGEST_LINE = 64 * 1024 * 1024;
@@ -10,7 +12,7 @@ const START = '{"v":';
 /**
  * Hands each line of the ledger at `path` to `onLine`, in its order, and holds no more of it in memory than a piece. `undefined`
  * stands for one that is torn or none of a ledger; a whole line that was written right behind a torn one is read. Rejects where
- * the file cannot be read, or a later release wrote to it.
+ * the file cannot be read, or is none (a pipe can be read only once, and may have no end), or a later release wrote to it.
  */
 export async function readLedger(
   path: string,
@@ -25,6 +27,8 @@ export async function readLedger(
     const behind = next > 0 ? readLedgerLine(text.slice(next)) : undefined;
     if (behind) onLine(behind);
   };
+  const stats = await stat(path);
+  if (!stats.isFile()) throw notAFile(path, stats);
   let rest = '';
   for await (const piece of createReadStream(path, { encoding: 'utf8', highWaterMark: 256 * 1024 })) {
     const lines = (rest + piece).split('\n');

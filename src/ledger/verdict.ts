@@ -1,3 +1,4 @@
+import { CLOCKS_MS } from './clocks.js';
 import type { BookedJob } from './job-book.js';
 import { KNOWN } from './job-page.js';
 
@@ -19,9 +20,19 @@ export type Verdict = 'delivered' | 'pending' | 'parked' | 'dropped' | 'lost' | 
  * - `evicted`: Redis evicts keys, and may have evicted what it remembered of this job. Where it may evict any key, also the queue
  *   that the job stood in: then only what stands there is known.
  * - `backup-not-seen`: it went to a backup that was not looked into, or was parked in it.
+ * - `accepted-elsewhere`: all that is known of it is that a call was answered `duplicate`. When it was laid down, and so for how
+ *   long Redis knows it, only the ledger tells that has its acceptance.
+ * - `clocks-differ`: one process told that it had expired, and another, at what its clock says was the next minute, that it was
+ *   accepted. Of one of them, or of two.
  * - `parked-no-more`: it was parked, and is neither in the backup nor in its queue: a person removed it, or it is lost.
  */
-export type UnknowableReason = 'window-passed' | 'evicted' | 'backup-not-seen' | 'parked-no-more';
+export type UnknowableReason =
+  | 'window-passed'
+  | 'evicted'
+  | 'backup-not-seen'
+  | 'accepted-elsewhere'
+  | 'clocks-differ'
+  | 'parked-no-more';
 
 /** The verdict on a job that everything was asked about. What is found counts for more than what was told. */
 export function verdictOn(
@@ -29,17 +40,20 @@ export function verdictOn(
   wasBackupSeen: boolean,
 ): Exclude<Verdict, 'unknowable'> | UnknowableReason {
   const is = (what: number) => page.is(index, what);
+  const [acceptedAt, toldAt] = [page.acceptedAt(index), page.toldAt(index)];
   if (is(KNOWN.doubled)) return 'doubled';
+  if (is(KNOWN.hollow)) return 'evicted';
   if (is(KNOWN.delivered)) return 'delivered';
   if (is(KNOWN.pending)) return 'pending';
   if (is(KNOWN.parked)) return 'parked';
-  // Told of a job before it was accepted once more, it says nothing of this one.
-  if (page.toldAt(index) >= page.acceptedAt(index)) {
-    if (is(KNOWN.toldDropped)) return 'dropped';
+  // Told of a job before it was accepted once more, it says nothing of this one; but two processes may have two clocks.
+  if (toldAt > 0 && toldAt >= acceptedAt - CLOCKS_MS) {
+    if (is(KNOWN.toldDropped)) return toldAt >= acceptedAt ? 'dropped' : 'clocks-differ';
     if (is(KNOWN.toldLost)) return 'lost';
     // That it still waits there only a look into the backup tells.
     if (is(KNOWN.toldParked)) return wasBackupSeen ? 'parked-no-more' : 'backup-not-seen';
   }
+  if (acceptedAt === 0) return 'accepted-elsewhere';
   if (is(KNOWN.forgettable)) return 'window-passed';
   if (is(KNOWN.evictable)) return 'evicted';
   return is(KNOWN.backedUp) && !wasBackupSeen ? 'backup-not-seen' : 'lost';

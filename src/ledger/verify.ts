@@ -1,53 +1,18 @@
-import type { BackupAdmin, BackupStore } from '../backup/backup-store.js';
-import { type Clock, systemClock } from '../clock/clock.js';
-import { checkQueueName } from '../queue/options.js';
-import { recogniseClient } from '../redis/connect.js';
-import type { RedisClient } from '../redis/redis-client.js';
+import type { QueueRecognition } from '../health/queue-status.js';
+import { FRESH_MS } from '../recognition/epoch-notes.js';
 import { askWithin, refuseReplica, whatIsEvicted } from './asked-connection.js';
+import { CLOCKS_MS } from './clocks.js';
 import { lookIntoBackup } from './evidence/backup-jobs.js';
 import type { Inquiry } from './evidence/evidence.js';
-import { evidenceOf, type VerifiableTransport } from './evidence/evidence-of.js';
+import { evidenceOf, isVerifiable, type VerifiableTransport } from './evidence/evidence-of.js';
 import { missing } from './evidence/missing.js';
 import { JobBook } from './job-book.js';
 import { KNOWN } from './job-page.js';
 import { type LedgerReading, readLedgers } from './ledger-reading.js';
+import { resolveVerifyOptions, type VerifyOptions } from './verify-options.js';
 import { makeReport, type VerifyReport } from './verify-report.js';
 
-/** What `verify()` is given. */
-export interface VerifyOptions {
-  /** The queue's name. */
-  readonly queue: string;
-  /** The files that `writeLedger()` wrote, of all processes that accepted jobs; or lines of `JobRecord`s, a store's export. */
-  readonly ledger: string | readonly string[];
-  /** A client of the primary, connected by you and left as it is. */
-  readonly redis: RedisClient;
-  /** How the queue's jobs are laid down. @default 'streams' */
-  readonly transport?: VerifiableTransport | undefined;
-  /**
-   * The queue's backup, only looked into; any store with an `admin`. `gone`: it was in the memory of processes that have ended, so
-   * what is not in Redis is lost. Left out, of a job that was backed up and is not in Redis nobody can tell.
-   */
-  readonly backup?: Pick<BackupStore, 'admin'> | 'gone' | undefined;
-  /**
-   * How long Redis remembers deliveries, and callers' ids: the queue's own option, and BullMQ's `deduplicationMs` as `generatedMs`.
-   * @default { generatedMs: 7 days, with BullMQ 24 hours; callerMs: 24 hours }
-   */
-  readonly recognition?:
-    | { readonly generatedMs?: number | undefined; readonly callerMs?: number | undefined }
-    | undefined;
-  /** The prefix of BullMQ's keys. @default 'bull' */
-  readonly bullMqPrefix?: string | undefined;
-  /** The most ids that the report names of each kind. @default 20 */
-  readonly examples?: number | undefined;
-  /** The most that one answer of Redis is waited for, ms. @default 10_000 */
-  readonly timeoutMs?: number | undefined;
-  /** By whose `now()` it is reckoned what Redis may have forgotten. @default the machine's clock */
-  readonly clock?: Pick<Clock, 'now'> | undefined;
-}
-
 const DAY_MS = 86_400_000;
-/** What two clocks may differ by. */
-const CLOCKS_MS = 60_000;
 
 /**
  * Finds out what became of every job that ledgers say was accepted, by looking into the backup, into Redis's queue, and at what Redis
@@ -56,79 +21,102 @@ const CLOCKS_MS = 60_000;
  * - What seems to be lost is looked for once more, in the ledgers, too: it may have moved meanwhile.
  * - Doubled is a job that stands in its queue twice. One that was consumed and deleted between its two entries cannot be counted: nothing
  *   is left of it to count.
- * - Delivered is what was laid down, whoever took it away since. Of a Redis that has evicted keys of any kind only what still stands
- *   in its queue is.
- * - A job is its id: of two that a caller gave the same id, days apart, the one that is found counts for both.
+ * - Delivered is what was laid down, whoever took it away since. Of a Redis that may evict any key only what still stands in its
+ *   queue is.
+ * - A job is its id: of two that a caller gave the same id, days apart, the later one is looked for, and counts for both.
  * - An `enqueue()` whose process was killed before its ledger was written is in no count, see `writeLedger()`.
  *
- * Rejects when nothing can be found out: a ledger cannot be read or has no job of this queue, Redis does not answer or is a replica, the
- * backup cannot be listed. TypeError for a bad option.
+ * Rejects when nothing can be found out: a ledger cannot be read, is none, has no job of this queue, or is of another transport;
+ * Redis does not answer or is a replica; the backup cannot be listed. TypeError or RangeError for a bad option.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
-  const { queue, transport = 'streams', backup, bullMqPrefix = 'bull', examples = 20 } = options;
-  const { clock = systemClock } = options;
-  const { generatedMs, callerMs = DAY_MS } = options.recognition ?? {};
-  checkQueueName(queue);
-  const paths = [options.ledger].flat();
-  if (paths.length === 0) throw new TypeError('Option "ledger" must name at least one file.');
-  if (!['streams', 'rq', 'bullmq'].includes(transport)) {
-    throw new TypeError(
-      `Option "transport" must be "streams", "rq" or "bullmq", got ${JSON.stringify(transport)}: what another leaves behind is not known here.`,
-    );
-  }
-  const admin = adminOf(backup);
-  const client = recogniseClient(options.redis);
-  if (!client)
-    throw new TypeError('Option "redis" must be an ioredis or node-redis client, or a RedisConnection.');
-  const connection = askWithin(client, options.timeoutMs ?? 10_000);
-  const evidence = evidenceOf(transport, bullMqPrefix);
-
+  const asked = resolveVerifyOptions(options);
+  const { queue, paths, admins, isBackupKnown, examples, clock } = asked;
+  const connection = askWithin(asked.client, asked.timeoutMs);
   const book = new JobBook();
-  const look = async (isFirst: boolean): Promise<LedgerReading> => {
-    const summary = await readLedgers(paths, queue, book, { onlyKnown: !isFirst });
-    if (book.size === 0) throw noJobs(queue, summary);
+  const { reading, recognitions } = await readLedgers(paths, queue, book, { onlyKnown: false });
+  if (book.size === 0) throw noJobs(queue, reading);
+  const transport = transportOf(asked.transport, recognitions);
+  const evidence = evidenceOf(transport, asked.bullMqPrefix);
+  const recognition = {
+    generatedMs:
+      asked.generatedMs ??
+      shortest(recognitions, 'generatedMs') ??
+      (transport === 'bullmq' ? DAY_MS : 7 * DAY_MS),
+    callerMs: asked.callerMs ?? shortest(recognitions, 'callerMs') ?? DAY_MS,
+  };
+  const isPrimary = await refuseReplica(connection);
+  let saysEvicted = true;
+  const look = async () => {
     // Before Redis: a job that is replayed meanwhile is found in both, and never in neither.
-    if (admin) await lookIntoBackup(admin, queue, book);
-    if (isFirst) await refuseReplica(connection);
-    const evicted = await whatIsEvicted(connection);
+    for (const admin of admins) await lookIntoBackup(admin, queue, book, asked.timeoutMs);
+    const now = clock.now();
+    const said = await whatIsEvicted(connection);
+    const evicted = said ?? 'nothing';
+    saysEvicted = said !== undefined;
     const inquiry: Inquiry = {
-      ...{
-        connection,
-        queue,
-        book,
-        isSecondLook: !isFirst,
-        now: clock.now(),
-        hasEvicted: evicted === 'what expires',
-      },
-      windows: {
-        generatedMs: (generatedMs ?? (transport === 'bullmq' ? DAY_MS : 7 * DAY_MS)) - CLOCKS_MS,
-        callerMs: callerMs - CLOCKS_MS,
-      },
+      ...{ connection, queue, book, evicted, callerMs: recognition.callerMs },
+      // An epoch's last use may have been noted that much before it.
+      deliveriesSince: now - recognition.generatedMs + CLOCKS_MS + FRESH_MS,
+      callersSince: now - recognition.callerMs + CLOCKS_MS,
     };
+    book.forgetPlaces();
     await evidence.lookIntoQueue(inquiry);
     if (evicted === 'any key') nothingIsSureOfOthers(book);
     else await evidence.lookForTraces(inquiry);
-    return summary;
   };
-
-  const about = { queue, transport, isBackupSeen: admin !== undefined };
-  const isBackupKnown = backup !== undefined;
-  const ledger = await look(true);
-  const report = makeReport(book, { ...about, ledger }, isBackupKnown, examples);
+  const about = { queue, transport, ledger: reading, recognition, isBackupSeen: admins.length > 0 };
+  const tell = () => {
+    const onTrust = [
+      ...(isPrimary ? [] : ['primary' as const]),
+      ...(saysEvicted ? [] : ['eviction' as const]),
+    ];
+    return makeReport(book, { ...about, onTrust }, isBackupKnown, examples);
+  };
+  await look();
+  const report = tell();
   if (report.counts.lost === 0) return report;
-  await look(false);
-  return makeReport(book, { ...about, ledger }, isBackupKnown, examples);
+  await readLedgers(paths, queue, book, { onlyKnown: true });
+  await look();
+  return tell();
+}
+
+/** What was asked for, else what the ledger says; both, and it has to be the same. */
+function transportOf(
+  asked: VerifiableTransport | undefined,
+  recognitions: readonly QueueRecognition[],
+): VerifiableTransport {
+  const told = [...new Set(recognitions.map(({ transport }) => transport))];
+  const names = told.map((name) => JSON.stringify(name)).join(', ');
+  if (told.length === 0) return asked ?? 'streams';
+  if (asked !== undefined) {
+    if (told.includes(asked)) return asked;
+    throw new Error(
+      `The ledger says that the jobs were laid down by ${names}, not by ${JSON.stringify(asked)}.`,
+    );
+  }
+  const [only, ...others] = told;
+  if (others.length > 0) {
+    throw new Error(
+      `The ledger says that the jobs were laid down by ${names}: say which is to be looked at.`,
+    );
+  }
+  if (isVerifiable(only)) return only;
+  throw new Error(
+    `The ledger says that the jobs were laid down by ${names}: what that leaves behind is not known here.`,
+  );
+}
+
+function shortest(
+  recognitions: readonly QueueRecognition[],
+  window: 'generatedMs' | 'callerMs',
+): number | undefined {
+  return recognitions.length === 0 ? undefined : Math.min(...recognitions.map((one) => one[window]));
 }
 
 /** Redis may have evicted the queue itself, and know jobs as laid down that nobody has run. */
 function nothingIsSureOfOthers(book: JobBook): void {
   for (const { page, index } of missing(book.jobs())) page.set(index, KNOWN.evictable);
-}
-
-function adminOf(backup: VerifyOptions['backup']): BackupAdmin | undefined {
-  if (backup === undefined || backup === 'gone') return undefined;
-  if (backup.admin) return backup.admin;
-  throw new TypeError('Option "backup" must be a store with an `admin`: this one cannot be listed.');
 }
 
 function noJobs(queue: string, { otherQueues }: LedgerReading): Error {

@@ -426,7 +426,12 @@ function resolveBreaker(
   };
 }
 
-function section(name: string, value: unknown, fields: readonly string[]): Readonly<Record<string, unknown>> {
+/** `value`, an object with no other fields than these; empty where it is left out. */
+export function section(
+  name: string,
+  value: unknown,
+  fields: readonly string[],
+): Readonly<Record<string, unknown>> {
   if (value === undefined) return {};
   if (typeof value !== 'object' || value === null) {
     throw new TypeError(`Option "${name}" must be an object, got ${describe(value)}.`);

@@ -5,7 +5,7 @@ import { isResilientQueueError, ResilientQueueError } from '../errors/resilient-
 import { scrubbed } from '../errors/scrub.js';
 import type { HealthReport, HealthStatus, QueuePhase } from '../health/health-report.js';
 import type { DroppedEvent, ErrorEvent, Listener, QueueEvents } from '../health/queue-events.js';
-import type { CheckOptions, QueueStatus } from '../health/queue-status.js';
+import type { CheckOptions, QueueRecognition, QueueStatus } from '../health/queue-status.js';
 import type { JobRecord } from '../job/job-record.js';
 import { type BreakerState, type IsolationHandle, RedisPolicy } from '../policy/default-policy.js';
 import { type CallContext, guardedCall } from '../policy/guarded-call.js';
@@ -331,6 +331,18 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     return this.#replayer.replay(options.signal, options.onProgress);
   }
 
+  /** How jobs are laid down, and how long it is known afterwards that they were. */
+  get recognition(): QueueRecognition {
+    const { transport, recognition } = this.#options;
+    const generatedMs = recognitionMs(this.#options);
+    const hasOwn = transport.capabilities.recognitionMs !== 'configured';
+    return {
+      transport: transport.name,
+      generatedMs,
+      callerMs: hasOwn ? generatedMs : recognition.callerMs,
+    };
+  }
+
   health(): HealthReport {
     const backlog = this.#backlog;
     const { durability } = this.#options.backup;
@@ -482,6 +494,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
 
   #onOutcomes(jobs: readonly PendingJob[], outcomes: readonly DeliveryOutcome[]): void {
     const ids: string[] | undefined = this.#emitter.has('enqueued') ? [] : undefined;
+    let duplicates: string[] | undefined;
     const { totals } = this.#books;
     if (this.#toll && !this.#outage) this.#toll = undefined;
     for (let i = 0; i < jobs.length; i++) {
@@ -493,6 +506,8 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       if (outcome === 'duplicate' || wasThere) {
         totals.duplicates += 1;
         job.resolve({ id, outcome: 'duplicate' });
+        duplicates ??= [];
+        duplicates.push(id);
       } else {
         totals.accepted += 1;
         totals.delivered += 1;
@@ -503,6 +518,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     }
     this.#settled(jobs.length);
     if (ids && ids.length > 0) this.#emitter.emit('enqueued', { queue: this.name, ids });
+    if (duplicates) this.#tellDuplicates(duplicates);
   }
 
   #onRefused(job: PendingJob, failure: RedisFailure): void {
@@ -523,6 +539,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     outcomes: readonly AppendOutcome[],
   ): void {
     const ids: string[] = [];
+    const duplicates: string[] = [];
     const meanwhile = this.#books.answered(records);
     const { durability } = this.#options.backup;
     let unknown = 0;
@@ -536,6 +553,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
         } else {
           this.#books.duplicate(record);
           job.resolve({ id: record.id, outcome: 'duplicate' });
+          duplicates.push(record.id);
         }
         continue;
       }
@@ -548,7 +566,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     this.#suffer(ids.length, unknown, 0);
     this.#refreshStatus();
     if (ids.length > 0) this.#emitter.emit('backed-up', { queue: this.name, ids, unknown });
+    this.#tellDuplicates(duplicates);
     this.#replayer.wake();
+  }
+
+  #tellDuplicates(ids: readonly string[]): void {
+    if (ids.length > 0) this.#emitter.emit('duplicate', { queue: this.name, ids });
   }
 
   #onAnsweredLate(records: readonly JobRecord[], outcomes: readonly AppendOutcome[] | undefined): void {
@@ -584,8 +607,15 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   /** Jobs that count as delivered, and that Redis may have lost, are with the store now. Returns those that are not. */
   #onBackedUpAgain(jobs: readonly JobRecord[], outcomes: readonly AppendOutcome[]): readonly JobRecord[] {
     const meanwhile = this.#books.answered(jobs);
-    const failed = jobs.filter((job, i) => !this.#books.backedUpAgain(job, outcomes[i], meanwhile));
+    const failed: JobRecord[] = [];
+    const ids: string[] = [];
+    jobs.forEach((job, i) => {
+      if (this.#books.backedUpAgain(job, outcomes[i], meanwhile)) ids.push(job.id);
+      else failed.push(job);
+    });
     this.#refreshStatus();
+    // What Redis lost, it may have had.
+    if (ids.length > 0) this.#emitter.emit('backed-up', { queue: this.name, ids, unknown: ids.length });
     this.#replayer.wake();
     return failed;
   }

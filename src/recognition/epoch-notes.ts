@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.js';
 
 /** How long a note is good for: the sweep looks back for days, so a minute more or less is nothing to it. */
-const FRESH_MS = 60_000;
+export const FRESH_MS = 60_000;
 
 /**
  * Which epochs Redis has noted as being in use, as far as one queue object knows. It saves the usual batch from noting its

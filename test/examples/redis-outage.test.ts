@@ -131,7 +131,7 @@ it('has commands that say what is the matter, in every phase of an outage, and p
   await queue.close();
   await ledger.close();
   const proof = await person.types('resilient-queue verify');
-  expect(proof.output).toMatch(/delivered +50 .*lost +0.*doubled +0/s);
+  expect(proof.output).toMatch(/delivered +50 .*lost +0.*doubled +0.*^WELL: /ms);
   expect(proof.code, proof.output).toBe(0);
   expect([...person.untried]).toEqual([]);
 });
@@ -154,13 +154,67 @@ it('says of every reason for which a job is parked what to do', () => {
   expect([...rows.matchAll(/`([^`]+)`/g)].map(([, word]) => word).sort()).toEqual([...reasonWords].sort());
 });
 
+/** What stands in the first cells of the tables in a part of the runbook. */
+function rowsOf(part: string): readonly string[] {
+  const cells = [...part.matchAll(/^\| (`[^|]+) \|/gm)].map(([, cell = '']) => cell);
+  return cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word));
+}
+
+/** The words of a union of strings in the sources. */
+function wordsOf(file: string, start: RegExp): readonly string[] {
+  const source = readFileSync(join(root, file), 'utf8');
+  const from = source.search(start);
+  expect(from, `${start} in ${file}`).toBeGreaterThan(-1);
+  const union = source.slice(from, source.indexOf(';', from));
+  return [...union.matchAll(/'([^']+)'/g)].map(([, word = '']) => word);
+}
+
+it('says of each kind what becomes of jobs: that they wait, or that they are refused', () => {
+  const [, kinds = ''] = runbook.split('## Each kind of outage');
+  const [outages = '', refusals = ''] = (kinds.split('\n## ')[0] as string).split('These are no outages.');
+  const source = readFileSync(join(root, 'src/policy/outage.ts'), 'utf8');
+  const rows = [...source.matchAll(/\bun(?:sent|known)\('([^']+)'(?:, '([^']+)')?\)/g)];
+  const [waiting, refused] = [new Set<string>(), new Set<string>()];
+  for (const [, kind = '', treatment = 'outage'] of rows) {
+    (treatment === 'outage' || treatment === 'gap' ? waiting : refused).add(kind);
+  }
+  // A redirection is an outage only of a client for clusters, which has followed many.
+  for (const kind of refused) waiting.delete(kind);
+  expect(waiting.size).toBeGreaterThan(10);
+  expect(new Set(rowsOf(outages))).toEqual(waiting);
+  expect(new Set(rowsOf(refusals))).toEqual(refused);
+});
+
+it('has a row for each event and each status, and a word for each reason and kind of error', () => {
+  const [, events = ''] = runbook.split('## Events');
+  const table = events.split('\n## ')[0] as string;
+  const source = readFileSync(join(root, 'src/health/queue-events.ts'), 'utf8');
+  const [, members = ''] = /interface QueueEvents \{([\s\S]*?)\n\}/.exec(source) ?? [];
+  const names = [...members.matchAll(/^ {2}'?([\w-]+)'?: /gm)].map(([, name = '']) => name);
+  expect(names.length).toBeGreaterThan(10);
+  expect(names.filter((name) => !rowsOf(table).includes(name))).toEqual([]);
+  const [, first = ''] = runbook.split('## The first five minutes');
+  expect(rowsOf(first.split('\n## ')[0] as string)).toEqual(['up', 'recovering', 'degraded', 'down']);
+  expect(wordsOf('src/health/health-report.ts', /type HealthStatus/).toSorted()).toEqual(
+    ['up', 'recovering', 'degraded', 'down'].toSorted(),
+  );
+  const words = [
+    ...wordsOf('src/health/queue-events.ts', /reason: 'expired'/),
+    ...wordsOf('src/health/queue-events.ts', /kind: FailureKind \| /),
+    ...wordsOf('src/policy/default-policy.ts', /type BreakerState/),
+  ];
+  expect(words.length).toBeGreaterThan(8);
+  expect(words.filter((word) => !table.includes(`\`${word}\``))).toEqual([]);
+});
+
 it('names commands of Redis that there are, as they are written', async () => {
   await using server = await RedisServer.start({ appendOnly: 'no' });
   const commands = new Set(
     [...runbook.matchAll(/`([A-Z]{4,}(?: [A-Za-z]+)*(?: \d+)?)`/g)].map(([, text]) => text as string),
   );
-  // What somebody else has done, and what nobody should do.
-  const others = new Set(['CLIENT KILL', 'FLUSHALL']);
+  // What somebody else has done, what nobody should do, and what is no command.
+  const words = ['UNAVAILABLE', 'WELL', 'NOT WELL', 'NOT PROVEN'];
+  const others = new Set(['CLIENT KILL', 'FLUSHALL', ...words]);
   const tried: string[] = [];
   for (const command of commands) {
     if (others.has(command)) continue;

@@ -11,7 +11,7 @@ const NAME = 'listeners';
 
 // `redis-data-loss` comes with a later release.
 const EVENTS: readonly (keyof QueueEvents)[] = [
-  ...(['health', 'breaker', 'outage', 'enqueued', 'backed-up', 'replay'] as const),
+  ...(['health', 'breaker', 'outage', 'enqueued', 'backed-up', 'duplicate', 'replay'] as const),
   ...(['parked', 'dropped', 'redis-data-loss', 'error'] as const),
 ];
 
@@ -95,6 +95,7 @@ it.each(Object.keys(misbehaving))(
     await server.restart();
     await waitFor(() => queue.health().status === 'up', { what: 'the queue to be up' });
     await offer(400, 500);
+    expect((await queue.enqueue('job', { n: 0 }, { id: '0' })).outcome).toBe('duplicate');
 
     ledger.delivered((await readStream(server, streamKey(NAME))).map((entry) => entry.fields.id as string));
     expect(ledger.summary(), `${ledger}`).toMatchObject({

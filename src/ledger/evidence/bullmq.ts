@@ -16,14 +16,16 @@ export function bullMq(prefix: string): Evidence {
   const keyOf = (queue: string, of: string) => `${prefix}:${queue}:${of}`;
   return {
     async lookIntoQueue(inquiry) {
-      for (const list of LISTS) await lookIntoList(inquiry, keyOf(inquiry.queue, list));
+      for (const list of LISTS) {
+        await lookIntoList(inquiry, keyOf(inquiry.queue, list), (id) => keyOf(inquiry.queue, id));
+      }
     },
     async lookForTraces(inquiry) {
-      const { queue, book, now, windows, hasEvicted } = inquiry;
+      const { queue, book, deliveriesSince, evicted } = inquiry;
       await lookForKeys(inquiry, (id) => [keyOf(queue, id), keyOf(queue, `de:${deduplicationId(id)}`)]);
       for (const { page, index } of missing(book.jobs())) {
-        if (now - page.acceptedAt(index) > windows.generatedMs) page.set(index, KNOWN.forgettable);
-        else if (hasEvicted) page.set(index, KNOWN.evictable);
+        if (page.acceptedAt(index) < deliveriesSince) page.set(index, KNOWN.forgettable);
+        else if (evicted !== 'nothing') page.set(index, KNOWN.evictable);
       }
     },
   };

@@ -1,4 +1,5 @@
 import type { RedisConnection } from '../../redis/redis-connection.js';
+import type { Evicted } from '../asked-connection.js';
 import type { JobBook } from '../job-book.js';
 
 /** What is asked of Redis, and of whom. */
@@ -6,14 +7,13 @@ export interface Inquiry {
   readonly connection: RedisConnection;
   readonly queue: string;
   readonly book: JobBook;
-  /** Those that are found already have not to be looked for again, and not to be counted once more. */
-  readonly isSecondLook: boolean;
-  /** Epoch ms. */
-  readonly now: number;
-  /** How long Redis surely remembers deliveries, and ids of callers; ms. */
-  readonly windows: { readonly generatedMs: number; readonly callerMs: number };
-  /** Redis has evicted keys that expire, and so perhaps what it remembers for a while only. */
-  readonly hasEvicted: boolean;
+  /** Deliveries of jobs that were accepted before this, epoch ms, Redis may have forgotten. */
+  readonly deliveriesSince: number;
+  /** Likewise ids of callers. */
+  readonly callersSince: number;
+  /** How long an id of a caller is known, ms. */
+  readonly callerMs: number;
+  readonly evicted: Evicted;
 }
 
 /** How it is found out which jobs of a transport were laid down. */

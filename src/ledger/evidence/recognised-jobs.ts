@@ -19,21 +19,11 @@ export async function lookForRecognition(inquiry: Inquiry): Promise<void> {
   for (const batch of batches(missing(inquiry.book.callersJobs()))) await lookForMarkers(inquiry, batch);
 }
 
-async function lookForBits({ connection, queue, book, now, windows }: Inquiry, epoch: string): Promise<void> {
+async function lookForBits(inquiry: Inquiry, epoch: string): Promise<void> {
+  const { connection, queue, book, deliveriesSince } = inquiry;
   const words = new Set<number>();
-  let lastUse = 0;
-  for (const { page, index } of missing(book.jobsOf(epoch))) {
-    words.add(Math.floor(index / WORD));
-    lastUse = Math.max(lastUse, page.acceptedAt(index));
-  }
-  if (words.size === 0) return;
+  for (const { index } of missing(book.jobsOf(epoch))) words.add(Math.floor(index / WORD));
   const key = queueKeys(queue).seen(epoch);
-  if (Number(await connection.send(['EXISTS', key], key)) === 0) {
-    // Swept when nobody had used it for so long; before that, Redis has lost it.
-    if (now - lastUse <= windows.generatedMs) return;
-    for (const { page, index } of missing(book.jobsOf(epoch))) page.set(index, KNOWN.forgettable);
-    return;
-  }
   const bits = new Map<number, number>();
   for (const group of batches(batches(words, WORDS), COMMANDS)) {
     await Promise.all(
@@ -48,13 +38,13 @@ async function lookForBits({ connection, queue, book, now, windows }: Inquiry, e
     // The first bit of a word is its highest.
     const bit = ((bits.get(Math.floor(index / WORD)) ?? 0) >>> (WORD - 1 - (index % WORD))) & 1;
     if (bit === 1) page.set(index, KNOWN.delivered);
-    // The bitmap may have been swept, and begun anew by a job that waited in a backup all the while.
-    else if (now - page.acceptedAt(index) > windows.generatedMs) page.set(index, KNOWN.forgettable);
+    // The bitmap is swept when nobody has used it for so long. A job that waited in a backup meanwhile begins it anew.
+    else if (page.acceptedAt(index) < deliveriesSince) page.set(index, KNOWN.forgettable);
   }
 }
 
 async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Promise<void> {
-  const { connection, queue, now, windows, hasEvicted } = inquiry;
+  const { connection, queue, deliveriesSince, callersSince, evicted } = inquiry;
   const keys = queueKeys(queue);
   const ids = jobs.map(({ id }) => id);
   const holders = await readHolders(connection, keys, ids);
@@ -65,9 +55,9 @@ async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Pro
     jobs.map(async ({ page, index }, i) => {
       const holder = holders[i] ?? '';
       if (holder === '') {
-        if (now - page.acceptedAt(index) > windows.callerMs) page.set(index, KNOWN.forgettable);
+        if (page.acceptedAt(index) < callersSince) page.set(index, KNOWN.forgettable);
         // Unlike a bit, a marker has an expiry: the first that is evicted.
-        else if (hasEvicted) page.set(index, KNOWN.evictable);
+        else if (evicted !== 'nothing') page.set(index, KNOWN.evictable);
       } else if (isDeliveryId(holder)) {
         // The marker is written before the job: alone it proves nothing.
         const { epoch, seq } = parseDeliveryId(holder);
@@ -75,7 +65,7 @@ async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Pro
         const [bit] = listOf(await connection.send(['BITFIELD', key, 'GET', 'u1', String(seq)], key));
         if (Number(bit) === 1) page.set(index, KNOWN.delivered);
         // With windows of your own a marker may outlive its bit.
-        else if (now - page.acceptedAt(index) > windows.generatedMs) page.set(index, KNOWN.forgettable);
+        else if (page.acceptedAt(index) < deliveriesSince) page.set(index, KNOWN.forgettable);
       }
     }),
   );

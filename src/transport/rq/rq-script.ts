@@ -4,7 +4,7 @@ import { IS_THERE, recognitionScripts } from '../../recognition/recognition-scri
  * RQ's statuses of a job that nobody will run any more. All others, also those of an RQ to come, are of one that may. Of a job
  * that was canceled while it ran, the function goes on.
  */
-const ENDED = ['finished', 'failed', 'stopped', 'canceled'];
+export const ENDED: readonly string[] = ['finished', 'failed', 'stopped', 'canceled'];
 
 /** Fields of a job that were asked for, in the order of the script's arguments. */
 export const OPTIONAL_FIELDS = [

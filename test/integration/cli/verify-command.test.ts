@@ -57,7 +57,8 @@ it.each([
   [[], '--queue <name> is missing'],
   [['--queue', 'q'], '--ledger <file> is missing'],
   [['--queue', 'q', '--ledger', 'x', '--transport', 'pigeon'], '--transport must be streams, rq or bullmq'],
-  [['--queue', 'q', '--ledger', 'x', '--ids', 'many'], '--ids must be a number'],
+  [['--queue', 'q', '--ledger', 'x', '--ids', 'many'], '--ids must be a whole number'],
+  [['--queue', 'q', '--ledger', 'x', '--caller-hours', '0'], '--caller-hours must be a number above 0'],
   [['--queue', 'q', '--ledger', 'x', '--backup-gone', '--backup-lmdb', 'y'], 'exclude each other'],
   [['--queue', 'q', '--ledger', 'x', '--colour'], "Unknown option '--colour'"],
   [['redis://user:secret@host:1'], 'Unexpected argument'],
@@ -84,9 +85,14 @@ it('says why nothing could be found out, with exit code 2', async () => {
   const ledger = join(folder, 'ledger.ndjson');
   const line = { v: 1, at: Date.now(), queue: 'other', event: 'enqueued', id: 'a' };
   writeFileSync(ledger, `${JSON.stringify(line)}\n`);
+  const compressed = join(folder, 'ledger.ndjson.gz');
+  writeFileSync(compressed, Buffer.from([0x1f, 0x8b, 0x0a, 0x08, 0x00]));
   const right = `redis://:secret@127.0.0.1:${server.port}`;
   const cases: [readonly string[], string, string][] = [
     [['--ledger', join(folder, 'none')], right, 'ENOENT'],
+    [['--ledger', folder], right, 'is a folder'],
+    [['--ledger', '/dev/zero'], right, 'is a device'],
+    [['--ledger', ledger, '--ledger', compressed], right, 'none of its 2 lines is one. If it is compressed'],
     [
       ['--ledger', ledger],
       right,
@@ -142,12 +148,15 @@ it('needs few rights, and does without INFO and ROLE', async () => {
     await site.redis.xdel(streamKey(QUEUE), entry[0]);
   }
   await site.end();
-  const rights = '+xrange +exists +bitfield +eval +evalsha +get';
+  const rights = '+xrange +bitfield +eval +evalsha +get';
   await site.server.command('ACL', 'SETUSER', 'auditor', 'on', '>pw', '~rsq:*', ...rights.split(' '));
   const url = `redis://auditor:pw@127.0.0.1:${site.server.port}`;
   const { code, out, err } = await run(['--queue', QUEUE, '--ledger', site.path, '--json'], url);
   expect(err).toBe('');
-  expect(JSON.parse(out)).toMatchObject({ counts: { delivered: ids.length, lost: 0 } });
+  expect(JSON.parse(out)).toMatchObject({
+    counts: { delivered: ids.length, lost: 0 },
+    onTrust: ['primary', 'eviction'],
+  });
   expect(code).toBe(0);
 });
 

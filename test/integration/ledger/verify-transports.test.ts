@@ -1,8 +1,9 @@
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { MemoryBackupStore, queueKeys, ResilientQueue } from '../../../src/index.js';
-import { writeLedger } from '../../../src/ledger/index.js';
+import { verify, writeLedger } from '../../../src/ledger/index.js';
 import { parseDeliveryId } from '../../../src/recognition/delivery-id.js';
 import { RqTransport } from '../../../src/transport/rq.js';
 import { bullMqSite } from '../../support/bullmq/bullmq-site.js';
@@ -29,7 +30,7 @@ async function rqSite() {
   }
   await queue.close();
   await ledger.close();
-  return { server, ids, verify: () => verifyOn(server, path, '--transport', 'rq') };
+  return { server, ids, path, verify: () => verifyOn(server, path, '--transport', 'rq') };
 }
 
 it('finds every job of RQ, waiting or run and gone, and says that all is well', async () => {
@@ -60,6 +61,114 @@ it('finds what is lost and what is doubled of jobs of RQ', async () => {
   expect([...report.examples.lost].sort()).toEqual([callers, generated].sort());
   expect(report.examples.doubled).toEqual([doubled]);
   expect(code).toBe(1);
+});
+
+it('looks for the jobs where the ledger says that they were laid down', async () => {
+  const { server, path } = await rqSite();
+  const { code, report } = await verifyOn(server, path);
+  expect(report).toMatchObject({ transport: 'rq', counts: { delivered: 30, lost: 0 } });
+  expect(code).toBe(0);
+  const other = await verifyOn(server, path, '--transport', 'bullmq');
+  expect(other).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('laid down by "rq", not by "bullmq"'),
+  });
+});
+
+it("does not take an ended job's hash for the later job of the same id, which is lost", async () => {
+  const { server, path } = await rqSite();
+  const redis = new Redis(server.port);
+  onTestFinished(() => redis.disconnect());
+  await server.command('DEL', queueKeys(QUEUE).marker('task-0'));
+  await server.command('LREM', RQ_LIST, '0', 'task-0');
+  await server.command('HSET', 'rq:job:task-0', 'status', 'failed');
+  const later = Date.now() + 2 * 86_400_000;
+  const line = { v: 1, at: later, queue: QUEUE, event: 'backed-up', id: 'task-0' };
+  await appendFile(path, `${JSON.stringify(line)}\n`);
+  const ask = async () =>
+    (
+      await verify({
+        ...{ queue: QUEUE, ledger: path, redis, backup: 'gone' },
+        clock: { now: () => later },
+      })
+    ).counts;
+  expect(await ask()).toMatchObject({ lost: 1, delivered: 29 });
+  // While the former one has not ended, the later is its duplicate.
+  await server.command('HSET', 'rq:job:task-0', 'status', 'started');
+  expect(await ask()).toMatchObject({ lost: 0, delivered: 30 });
+});
+
+/** Makes the server evict keys that expire, of others. */
+async function evict(server: RedisServer): Promise<void> {
+  await server.command('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru');
+  for (let n = 0; n < 50; n++) await server.command('SET', `other-${n}`, 'x'.repeat(200_000), 'PX', '600000');
+  await server.command('CONFIG', 'SET', 'maxmemory', '6mb');
+  await server.command('SET', 'other', 'x', 'PX', '600000');
+  expect(await server.command('INFO', 'stats')).toMatch(/^evicted_keys:[1-9]/m);
+  await server.command('CONFIG', 'SET', 'maxmemory', '0');
+}
+
+it('does not count on a job of RQ that stands in line without its hash, where Redis evicts', async () => {
+  const { server, ids, verify } = await rqSite();
+  await server.command('DEL', `rq:job:${ids[4]}`);
+  expect(await verify()).toMatchObject({ code: 0, report: { counts: { delivered: 30 } } });
+  await evict(server);
+  await server.command('DEL', `rq:job:${ids[4]}`);
+  for (const policy of ['volatile-lru', 'allkeys-lru']) {
+    await server.command('CONFIG', 'SET', 'maxmemory-policy', policy);
+    const { code, report } = await verify();
+    expect(report).toMatchObject({ counts: { delivered: 29, lost: 0 }, unknowable: { evicted: 1 } });
+    expect(report.examples.unknowable).toEqual([ids[4]]);
+    expect(code).toBe(2);
+  }
+});
+
+it('does not count on a job of BullMQ that stands in line without its hash, where Redis evicts', async () => {
+  const site = await bullMqSite(bullMqKinds[0] as (typeof bullMqKinds)[number]);
+  const { queue } = site.open();
+  const path = join(temporaryFolder(), 'ledger.ndjson');
+  const ledger = writeLedger(queue, path);
+  for (const id of ['a', 'b', 'c']) await queue.enqueue('confirm', {}, { id });
+  await queue.close();
+  await ledger.close();
+  await evict(site.server);
+  expect(await verifyOn(site.server, path)).toMatchObject({ code: 0, report: { counts: { delivered: 3 } } });
+  await site.server.command('DEL', 'bull:orders:b');
+  const { code, report } = await verifyOn(site.server, path);
+  expect(report).toMatchObject({ transport: 'bullmq', counts: { delivered: 2 }, unknowable: { evicted: 1 } });
+  expect(code).toBe(2);
+});
+
+/** A user of the server's who may do what README says that verify needs, and what else a test allows. */
+async function auditor(server: RedisServer, rights: string): Promise<string> {
+  await server.command('ACL', 'SETUSER', 'auditor', 'on', '>pw', '~*', ...rights.split(' '));
+  return `redis://auditor:pw@127.0.0.1:${server.port}`;
+}
+
+it('needs few rights for jobs of RQ', async () => {
+  const { server, ids, path } = await rqSite();
+  for (const id of ids.slice(0, 4)) await server.command('LREM', RQ_LIST, '0', id);
+  await server.command('DEL', queueKeys(QUEUE).marker(ids[0] as string));
+  await evict(server);
+  const url = await auditor(server, '+lrange +lpos +exists +hmget +bitfield +eval +evalsha +get +info');
+  const { code, report } = await verifyOn(server, path, '--redis', url);
+  expect(report.counts).toMatchObject({ delivered: 30 });
+  expect(code).toBe(0);
+});
+
+it('needs few rights for jobs of BullMQ', async () => {
+  const site = await bullMqSite(bullMqKinds[0] as (typeof bullMqKinds)[number]);
+  const { queue } = site.open();
+  const path = join(temporaryFolder(), 'ledger.ndjson');
+  const ledger = writeLedger(queue, path);
+  await queue.enqueue('confirm', {}, { id: 'a' });
+  await queue.enqueue('confirm', {}, { id: 'later', runAt: Date.now() + 3_600_000 });
+  await queue.close();
+  await ledger.close();
+  const url = await auditor(site.server, '+lrange +lpos +exists');
+  const { code, report } = await verifyOn(site.server, path, '--redis', url);
+  expect(report).toMatchObject({ counts: { delivered: 2 }, onTrust: ['primary', 'eviction'] });
+  expect(code).toBe(0);
 });
 
 it('knows a job of RQ by its hash when its marker is gone', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -24,6 +25,11 @@ it.each([
   ['a torn one', JSON.stringify(line).slice(0, -3)],
   ['one of an event that is not known', JSON.stringify({ ...line, event: 'sung' })],
   ['one without an id', JSON.stringify({ ...line, id: undefined })],
+  ['one of the year 0', JSON.stringify({ ...line, at: 0 })],
+  [
+    'one that does not know how long its jobs are recognised',
+    '{"v":1,"at":5,"queue":"orders","event":"opened","writer":"a","recognition":5}',
+  ],
   ['no object', '5'],
 ])('takes %s for no line, and goes on', async (_, bad) => {
   expect(await read(`${bad}\n${JSON.stringify(line)}\n`)).toEqual([undefined, line]);
@@ -56,3 +62,17 @@ it('rejects what a later release wrote, which would be in no count', async () =>
 it('rejects a file that is not there', async () => {
   await expect(readLedger('/no/such/ledger', () => {})).rejects.toThrow('ENOENT');
 });
+
+it.each([
+  ['a folder', () => temporaryFolder()],
+  ['a pipe', () => newPipe()],
+  ['a device', () => '/dev/zero'],
+])('rejects %s, and does not wait for its end', async (kind, path) => {
+  await expect(readLedger(path(), () => {})).rejects.toThrow(`is ${kind}.`);
+});
+
+function newPipe(): string {
+  const path = join(temporaryFolder(), 'pipe');
+  execFileSync('mkfifo', [path]);
+  return path;
+}

@@ -1,4 +1,5 @@
-import { appendFileSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { type LedgerLine, writeLedger } from '../../../src/ledger/index.js';
@@ -7,6 +8,11 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 import { ToldQueue } from '../support/told-queue.js';
 
 const newPath = () => join(temporaryFolder(), 'ledger.ndjson');
+const newPipe = () => {
+  const path = newPath();
+  execFileSync('mkfifo', [path]);
+  return path;
+};
 const linesOf = (path: string) =>
   readFileSync(path, 'utf8')
     .split('\n')
@@ -20,10 +26,11 @@ it('writes a line for each job that is accepted, parked or dropped, and who wrot
   const ledger = writeLedger(queue, path);
   queue.accept('a', 'b "quoted"');
   queue.tell('backed-up', { ids: ['c'], unknown: 1 });
+  queue.tell('duplicate', { ids: ['e'] });
   queue.tell('parked', { id: 'c', name: 'secret', reason: 'rejected', text: 'secret' });
   queue.tell('dropped', { id: 'd', name: 'secret', reason: 'expired' });
   queue.tell('redis-data-loss', { remembered: 9, redelivered: 2, recognised: 7, windowExceeded: false });
-  expect(await ledger.close()).toEqual({ lines: 5, missing: 0 });
+  expect(await ledger.close()).toEqual({ lines: 6, missing: 0 });
   queue.accept('nobody listens any more');
   const lines = linesOf(path);
   expect(lines.map(({ v, at, ...line }) => line)).toEqual([
@@ -31,6 +38,7 @@ it('writes a line for each job that is accepted, parked or dropped, and who wrot
     { queue: 'orders', event: 'enqueued', id: 'a' },
     { queue: 'orders', event: 'enqueued', id: 'b "quoted"' },
     { queue: 'orders', event: 'backed-up', id: 'c' },
+    { queue: 'orders', event: 'duplicate', id: 'e' },
     { queue: 'orders', event: 'parked', id: 'c', reason: 'rejected' },
     { queue: 'orders', event: 'dropped', id: 'd', reason: 'expired' },
     { queue: 'orders', event: 'redis-data-loss', redelivered: 2 },
@@ -92,38 +100,104 @@ it('goes on in a new file when the old one is renamed, and loses no line', async
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
-it('tells once that the disk is full, keeps what fits in memory, and says how much is missing', async () => {
-  const queue = new ToldQueue();
-  const errors: Error[] = [];
-  const ledger = writeLedger(queue, '/dev/full', {
-    onError: (error) => {
-      errors.push(error);
-      throw new Error('and this harms nobody');
-    },
-    maxBufferedBytes: 64 * 1024,
-  });
-  for (let n = 0; n < 1000; n++) queue.accept(`job-${n}`);
-  await waitFor(() => errors.length > 0, { what: 'the error' });
-  for (let n = 0; n < 100; n++) queue.accept(`later-${n}`);
-  expect(await ledger.close()).toEqual({ lines: 0, missing: 1100 });
-  expect(errors.map((error) => (error as NodeJS.ErrnoException).code)).toEqual(['ENOSPC']);
+it.each([
+  ['a folder', () => temporaryFolder()],
+  ['a pipe', () => newPipe()],
+  ['a device', () => '/dev/null'],
+])('does not take %s for a ledger', (kind, path) => {
+  expect(() => writeLedger(new ToldQueue(), path())).toThrow(`is ${kind}.`);
 });
 
-it('is not ended, nor is the process, by whoever is told of a full disk and rejects', async () => {
-  const queue = new ToldQueue();
+/** A writer whose file has become a pipe, which it has noticed: it can write nothing any more. */
+async function stoppedWriter(onError: (error: Error) => unknown) {
+  const [path, queue] = [newPath(), new ToldQueue()];
+  let told = 0;
+  const listener = (error: Error) => {
+    told += 1;
+    return onError(error) as undefined;
+  };
+  const ledger = writeLedger(queue, path, { onError: listener, maxBufferedBytes: 64 * 1024 });
+  queue.accept('first');
+  await waitFor(() => idsOf(path).length === 1, { what: 'the first line' });
+  renameSync(path, `${path}.1`);
+  execFileSync('mkfifo', [path]);
+  let accepted = 1;
+  await waitFor(
+    () => {
+      queue.accept(`job-${accepted}`);
+      accepted += 1;
+      return told > 0;
+    },
+    { what: 'the error' },
+  );
+  return { path, queue, ledger, accepted: () => accepted, accept: () => queue.accept(`job-${accepted++}`) };
+}
+
+it('tells once that the file cannot be written, keeps what fits in memory, and says how much is missing', async () => {
+  const errors: Error[] = [];
+  const { path, ledger, accepted, accept } = await stoppedWriter((error) => {
+    errors.push(error);
+    throw new Error('and this harms nobody');
+  });
+  for (let n = 0; n < 1000; n++) accept();
+  const { lines, missing } = await ledger.close();
+  expect(lines).toBe(idsOf(`${path}.1`).length);
+  expect(lines + missing).toBe(accepted());
+  expect(missing).toBeGreaterThanOrEqual(1000);
+  expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining('is a pipe')]);
+});
+
+it('is not ended, nor is the process, by whoever is told of that and rejects', async () => {
   const unhandled: unknown[] = [];
   const listen = (reason: unknown) => unhandled.push(reason);
   process.on('unhandledRejection', listen);
   onTestFinished(() => void process.off('unhandledRejection', listen));
-  let told = 0;
-  const onError = async () => {
-    told += 1;
+  const { path, ledger, accept, accepted } = await stoppedWriter(async () => {
     throw new Error('and this harms nobody');
-  };
-  const ledger = writeLedger(queue, '/dev/full', { onError });
-  queue.accept('a');
-  await waitFor(() => told > 0, { what: 'the error' });
-  expect(await ledger.close()).toEqual({ lines: 0, missing: 1 });
+  });
+  rmSync(path);
+  accept();
+  expect(await ledger.close()).toEqual({ lines: accepted(), missing: 0 });
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(unhandled).toEqual([]);
+});
+
+it('says how the jobs are recognised, in each new file, too', async () => {
+  const [path, queue] = [newPath(), new ToldQueue()];
+  queue.recognition = { transport: 'rq', generatedMs: 7, callerMs: 5 };
+  const ledger = writeLedger(queue, path);
+  queue.accept('a');
+  await waitFor(() => idsOf(path).length === 1, { what: 'the first line' });
+  renameSync(path, `${path}.1`);
+  await waitFor(
+    () => {
+      queue.accept('b');
+      return existsSync(path) && idsOf(path).length > 0;
+    },
+    { what: 'the new file', everyMs: 100 },
+  );
+  await ledger.close();
+  const opened = [`${path}.1`, path].map((file) => linesOf(file)[0]);
+  const writer = (opened[0] as { writer?: string }).writer;
+  for (const line of opened) {
+    expect(line).toMatchObject({ event: 'opened', writer, recognition: queue.recognition });
+  }
+  expect(linesOf(path).filter(({ event }) => event === 'opened')).toHaveLength(1);
+});
+
+it('says so when it is closed while its queue goes on, unless another ledger of it is being written', async () => {
+  const endOf = (path: string) => linesOf(path).at(-1);
+  const [first, second, third] = [newPath(), newPath(), newPath()];
+  const queue = new ToldQueue();
+  queue.isClosed = false;
+  const one = writeLedger(queue, first);
+  const two = writeLedger(queue, second);
+  await one.close();
+  expect(endOf(first)).not.toHaveProperty('isQueueOpen');
+  await two.close();
+  expect(endOf(second)).toMatchObject({ event: 'closed', isQueueOpen: true });
+  const three = writeLedger(queue, third);
+  queue.isClosed = true;
+  await three.close();
+  expect(endOf(third)).not.toHaveProperty('isQueueOpen');
 });

@@ -1,11 +1,13 @@
 import type { HealthReport } from '../../../src/health/health-report.js';
 import type { Listener, QueueEvents } from '../../../src/health/queue-events.js';
-import type { QueueStatus } from '../../../src/health/queue-status.js';
+import type { QueueRecognition, QueueStatus } from '../../../src/health/queue-status.js';
 import { Emitter } from '../../../src/queue/emitter.js';
 
 /** A queue that tells what a test says, and does nothing else. */
 export class ToldQueue implements QueueStatus {
   readonly name: string;
+  recognition: QueueRecognition | undefined;
+  isClosed: boolean | undefined;
   readonly #emitter: Emitter;
 
   constructor(name = 'orders') {

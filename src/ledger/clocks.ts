@@ -1,0 +1,2 @@
+/** What the clocks of two machines may differ by. */
+export const CLOCKS_MS = 60_000;
