@@ -105,7 +105,14 @@ function readCall(args: readonly string[], io: CommandIo): Call | string | undef
       isStrict: values.strict ?? false,
     };
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) return error.message;
+    if (error instanceof TypeError || error instanceof RangeError) return sayMistake(error);
     throw error;
   }
+}
+
+/** Node's own words for an unknown option quote it, with all that was glued to it, and then explain for two lines. */
+function sayMistake(error: Error): string {
+  const code: unknown = 'code' in error ? error.code : undefined;
+  if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return error.message;
+  return /^Unknown option '--?[a-z-]{1,20}'/i.exec(error.message)?.[0].concat('.') ?? 'Unknown option.';
 }
