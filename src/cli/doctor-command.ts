@@ -43,7 +43,7 @@ export const doctorCommand: Command = {
   async run(args, io) {
     const call = readCall(args, io);
     if (typeof call === 'string') {
-      io.err(`${call}\nSee: resilient-queue doctor --help\n`);
+      io.err(mistake(call));
       return 2;
     }
     if (call === undefined) {
@@ -55,8 +55,9 @@ export const doctorCommand: Command = {
     try {
       report = await diagnose(target, options);
     } catch (error) {
-      if (!(error instanceof NoClientError)) throw error;
-      io.err(`${error.message}\n`);
+      if (error instanceof NoClientError) io.err(`${error.message}\n`);
+      else if (error instanceof RangeError) io.err(mistake(error.message));
+      else throw error;
       return 2;
     }
     io.out(isJson ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report, io));
@@ -108,6 +109,10 @@ function readCall(args: readonly string[], io: CommandIo): Call | string | undef
     if (error instanceof TypeError || error instanceof RangeError) return sayMistake(error);
     throw error;
   }
+}
+
+function mistake(what: string): string {
+  return `${what}\nSee: resilient-queue doctor --help\n`;
 }
 
 /** Node's own words for an unknown option quote it, with all that was glued to it, and then explain for two lines. */

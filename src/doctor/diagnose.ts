@@ -1,6 +1,7 @@
 import { systemClock } from '../clock/clock.js';
 import type { QueueStatus } from '../health/queue-status.js';
 import { sortFailure } from '../policy/outage.js';
+import { checkQueueName } from '../queue/options.js';
 import { recogniseClient } from '../redis/connect.js';
 import type { IoredisClient } from '../redis/ioredis.js';
 import type { NodeRedisClient } from '../redis/node-redis.js';
@@ -63,6 +64,7 @@ export async function diagnose(target: DoctorTarget, options: DiagnoseOptions = 
   if (!doctorTransports.includes(transport)) {
     throw new TypeError(`transport must be one of ${doctorTransports.join(', ')}`);
   }
+  if (options.queueName !== undefined) checkQueueName(options.queueName);
   const startedAt = Date.now();
   const clockAt = performance.now();
 
@@ -78,7 +80,7 @@ export async function diagnose(target: DoctorTarget, options: DiagnoseOptions = 
     const server = new Server(connection, systemClock, timeoutMs);
     const checks = await runChecks(allChecks, {
       ...{ stages, client, queue, queueName: queue?.name ?? options.queueName ?? 'doctor' },
-      ...{ server, transport, isSentinel: await isSentinel(server) },
+      ...{ server, transport, isSentinel: await server.isSentinel() },
     });
     return {
       version: 1,
@@ -149,13 +151,6 @@ function failedAtLast(
   const cause = kind === 'timeout' ? 'no-answer' : kind === 'maxclients' ? 'max-clients' : 'closed';
   const last: StageResult = { stage: 'first-command', outcome: 'fail', ms, cause, detail: kind };
   return stages.map((one) => (one.stage === last.stage ? last : one));
-}
-
-function isSentinel(server: Server): Promise<boolean> {
-  return server.infoIfAny('redis_mode').then(
-    (mode) => mode === 'sentinel',
-    () => false,
-  );
 }
 
 function reportOf(result: StageResult): StageReport {

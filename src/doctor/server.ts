@@ -75,6 +75,24 @@ export class Server {
     return readInfo(await this.ask('INFO'));
   }
 
+  /** By INFO, whose field Valkey calls otherwise, or by ROLE where a user may not use INFO. False where neither tells. */
+  isSentinel(): Promise<boolean> {
+    const byInfo = async () => {
+      const fields = await this.infoFields();
+      return fields.get('redis_mode') ?? fields.get('server_mode');
+    };
+    const byRole = async () => {
+      const reply = await this.ask('ROLE');
+      return Array.isArray(reply) ? String(reply[0]) : undefined;
+    };
+    return byInfo()
+      .catch(byRole)
+      .then(
+        (mode) => mode === 'sentinel',
+        () => false,
+      );
+  }
+
   /** A setting by CONFIG GET, which many managed services refuse. */
   async config(name: string): Promise<string> {
     const value = toPairs(await this.ask('CONFIG', 'GET', name)).get(name);
@@ -94,7 +112,8 @@ function isSilence({ kind }: RedisFailure): boolean {
   return kind === 'timeout' || kind === 'disconnected' || kind === 'connection-lost';
 }
 
-function notMade(error: RedisFailure | NotMade, [name, second]: readonly string[]): NotMade {
+/** Why a check was not made whose command got this answer. */
+export function notMade(error: RedisFailure | NotMade, [name, second]: readonly string[]): NotMade {
   if (error instanceof NotMade) return error;
   if (isSilence(error)) return new NotMade('unreachable', 'Redis did not answer');
   const command = name === 'INFO' || name === 'ROLE' ? name : `${name} ${second}`;

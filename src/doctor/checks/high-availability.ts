@@ -1,6 +1,6 @@
-import { RedisFailure } from '../../policy/outage.js';
-import { type Check, fail, NotMade, notApplicable, pass, warn } from '../check.js';
-import { readInfo, type Server, toPairs } from '../server.js';
+import type { RedisFailure } from '../../policy/outage.js';
+import { type Check, fail, type NotMade, notApplicable, pass, warn } from '../check.js';
+import { notMade, readInfo, type Server, toPairs } from '../server.js';
 
 const SENTINEL_DOCS = 'https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/';
 const REPLICATION_DOCS = 'https://redis.io/docs/latest/operate/oss_and_stack/management/replication/';
@@ -189,7 +189,7 @@ interface Watched {
 }
 
 async function requireSentinel(server: Server): Promise<readonly Watched[]> {
-  if ((await server.infoIfAny('redis_mode')) !== 'sentinel') {
+  if (!(await server.isSentinel())) {
     throw notApplicable('This is no Sentinel: give the URL of one to have it examined');
   }
   const reply = await server.ask('SENTINEL', 'MASTERS');
@@ -238,10 +238,11 @@ const quorum: Check = {
       try {
         usable = String(await server.send('SENTINEL', 'CKQUORUM', name));
       } catch (error) {
-        if (error instanceof NotMade || (error as RedisFailure).kind === 'noperm') throw error;
-        const what = error instanceof RedisFailure ? /NOQUORUM (\d+ usable)?/.exec(error.message) : undefined;
+        const failure = error as RedisFailure | NotMade;
+        const what = /^NOQUORUM (\d+ usable)?/.exec(failure.message);
+        if (!what) throw notMade(failure, ['SENTINEL', 'CKQUORUM']);
         return fail(
-          what?.[1] ? `no quorum: ${what[1]} Sentinels` : 'no quorum',
+          what[1] ? `no quorum: ${what[1]} Sentinels` : 'no quorum',
           'Bring the dead Sentinels back: until then nobody fails over.',
         );
       }

@@ -1,11 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { diagnose } from '../../../src/doctor/index.js';
-import { IoredisConnection } from '../../../src/redis/ioredis.js';
-import { checkOf, failed, startRedis, unwell } from '../../support/doctor.js';
+import { checkOf, connectThrough, failed, startRedis, unwell } from '../../support/doctor.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import type { RedisServer } from '../../support/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -104,7 +102,8 @@ describe('the doctor finds', () => {
   });
 
   it('a snapshot that failed, for which Redis refuses writes', async () => {
-    const server = await startRedis({ args: ['--save', '3600 1'] });
+    const server = await startRedis();
+    await server.command('CONFIG', 'SET', 'save', '3600 1');
     await server.command('SET', 'a', 'b');
     // Where the snapshot is to be put there is something else.
     await mkdir(join(server.directory, 'dump.rdb'));
@@ -221,15 +220,10 @@ describe('the doctor finds', () => {
 
 it('waits once for a server that stops to answer halfway, not once a check', async () => {
   const server = await startRedis();
-  const redis = new Redis({ port: server.port, disconnectTimeout: 10 });
-  onTestFinished(() => redis.disconnect());
-  await waitFor(() => redis.status === 'ready', { what: 'the client to be connected' });
-  const connection = new IoredisConnection(redis);
-  const send = connection.send.bind(connection);
-  connection.send = (args) => {
+  const connection = await connectThrough(server.port, (args, send) => {
     if (args[0] === 'SLOWLOG') server.pause();
-    return send(args);
-  };
+    return send();
+  });
   const report = await diagnose(connection, { timeoutMs: 500 });
   expect(checkOf(report, 'resources.memory').verdict).toBe('pass');
   expect(checkOf(report, 'logs.slow-commands')).toMatchObject({ verdict: 'skipped', skipped: 'unreachable' });

@@ -98,6 +98,17 @@ describe('resilient-queue doctor', () => {
       args: ['--timeout', 'soon', 'localhost'],
       says: '--timeout takes a number',
     },
+    {
+      what: 'a timeout that is too long',
+      args: ['--timeout', '1e12', 'localhost'],
+      says: 'timeoutMs must be',
+    },
+    {
+      what: 'a queue that can be none',
+      args: ['--queue', '{a}', 'localhost'],
+      says: "The queue's name must be",
+    },
+    { what: 'a queue without a name', args: ['--queue', '', 'localhost'], says: "The queue's name must be" },
     { what: 'an unknown transport', args: ['--transport', 'post', 'localhost'], says: 'streams, rq, bullmq' },
     { what: 'another protocol', args: ['http://localhost'], says: 'must begin with redis://' },
   ])('answers 2 to $what', async ({ args, says }) => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { diagnose } from '../../../src/doctor/index.js';
-import { checkOf, startRedis, unwell } from '../../support/doctor.js';
+import { checkOf, connectThrough, startRedis, unwell } from '../../support/doctor.js';
 import type { RedisServer } from '../../support/redis-server.js';
 import { startSentinels } from '../../support/sentinels.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -43,18 +43,57 @@ it('warns of a Sentinel that is alone', async () => {
   expect(checkOf(report, 'high-availability.sentinels').verdict).toBe('warn');
 });
 
+it('says that a Sentinel did not answer, instead of that it has no quorum', async () => {
+  const primary = await startRedis();
+  const [only] = await startSentinels(1, primary.port, 1);
+  if (!only) throw new Error('one was started');
+  const connection = await connectThrough(only.port, (args, send) => {
+    if (args[1] === 'CKQUORUM') only.pause();
+    return send();
+  });
+  const report = await diagnose(connection, { timeoutMs: 500 });
+  expect(checkOf(report, 'high-availability.sentinels').verdict).toBe('warn');
+  expect(checkOf(report, 'high-availability.sentinel-quorum')).toMatchObject({
+    ...{ verdict: 'skipped', skipped: 'unreachable', value: 'Redis did not answer' },
+  });
+  expect(report.verdict).toBe('fail');
+});
+
+it('knows a Sentinel that may not be asked for INFO', async () => {
+  const primary = await startRedis();
+  const [only] = await startSentinels(1, primary.port, 1);
+  await only?.command('ACL', 'SETUSER', 'default', '-info');
+  const report = await diagnose({ port: only?.port });
+  expect(checkOf(report, 'high-availability.sentinel-quorum').verdict).toBe('pass');
+  expect(checkOf(report, 'connection.write')).toMatchObject({ skipped: 'not-applicable' });
+});
+
+it('knows a Sentinel of Valkey, whose INFO has another name for it', async () => {
+  const primary = await startRedis();
+  const [only] = await startSentinels(1, primary.port, 1);
+  const connection = await connectThrough(only?.port ?? 0, async (_, send) => {
+    const reply = await send();
+    return typeof reply === 'string' ? reply.replace('redis_mode:', 'server_mode:') : reply;
+  });
+  const report = await diagnose(connection);
+  expect(checkOf(report, 'high-availability.sentinel-quorum').verdict).toBe('pass');
+});
+
 it('finds a slot of a cluster that nobody serves, and a node that has failed', async () => {
   const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'];
   const nodes: RedisServer[] = [];
   for (let n = 0; n < 3; n++) nodes.push(await startRedis({ args }));
   const [first, second, third] = nodes as [RedisServer, RedisServer, RedisServer];
   const ranges = [
-    ['0', '5000'],
-    ['5001', '10000'],
-    ['10001', '16382'],
-  ];
+    [0, 5000],
+    [5001, 10_000],
+    [10_001, 16_382],
+  ] as const;
   for (const [at, node] of nodes.entries()) {
-    await node.command('CLUSTER', 'ADDSLOTSRANGE', ...(ranges[at] as string[]));
+    const [low, high] = ranges[at] as (typeof ranges)[number];
+    // One by one: ADDSLOTSRANGE is of Redis 7.
+    const slots = Array.from({ length: high - low + 1 }, (_, n) => String(low + n));
+    await node.command('CLUSTER', 'ADDSLOTS', ...slots);
     if (node !== first) await node.command('CLUSTER', 'MEET', '127.0.0.1', String(first.port));
   }
   const infoSays = (node: RedisServer, ...patterns: RegExp[]) =>
