@@ -67,8 +67,9 @@ export class Server {
     return (await this.infoFields()).get(field);
   }
 
+  /** Rejects with {@link NotMade}, too, when it is no number. */
   async infoNumber(field: string): Promise<number> {
-    return Number(await this.info(field));
+    return toNumber(await this.info(field), field);
   }
 
   async infoFields(): Promise<ReadonlyMap<string, string>> {
@@ -100,12 +101,29 @@ export class Server {
     return value;
   }
 
+  async configNumber(name: string): Promise<number> {
+    return toNumber(await this.config(name), name);
+  }
+
   /** A field of INFO, or where INFO is refused, a setting. */
   infoOrConfig(field: string, setting: string): Promise<string> {
     return this.info(field).catch((error: unknown) =>
       this.config(setting).catch(() => Promise.reject(error)),
     );
   }
+
+  async infoOrConfigNumber(field: string, setting: string): Promise<number> {
+    return toNumber(await this.infoOrConfig(field, setting), field);
+  }
+}
+
+/** A service that leaves a field empty, or writes a word into it, is neither well nor ill for that. */
+export function toNumber(text: string, name: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) {
+    throw new NotMade('refused', `This server's ${name} is no number`);
+  }
+  return value;
 }
 
 function isSilence({ kind }: RedisFailure): boolean {

@@ -1,5 +1,5 @@
 import type { RedisFailure } from '../../policy/outage.js';
-import { type Check, fail, type NotMade, notApplicable, pass, warn } from '../check.js';
+import { type Check, fail, NotMade, notApplicable, pass, warn } from '../check.js';
 import { notMade, readInfo, type Server, toPairs } from '../server.js';
 
 const SENTINEL_DOCS = 'https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/';
@@ -64,7 +64,7 @@ async function replicasOf(server: Server): Promise<readonly Replica[]> {
   return [...fields].flatMap(([name, value]) => {
     if (!/^slave\d+$/.test(name)) return [];
     const own = new Map(value.split(',').map((pair) => pair.split('=') as [string, string]));
-    return [{ state: own.get('state'), lagSeconds: Number(own.get('lag') ?? 0) }];
+    return [{ state: own.get('state'), lagSeconds: Number(own.get('lag')) }];
   });
 }
 
@@ -98,8 +98,11 @@ const replicaLag: Check = {
     await requirePrimary(server);
     const all = await replicasOf(server);
     if (all.length === 0) throw notApplicable('There is no replica');
-    const configured = await server.config('min-replicas-max-lag').catch(() => String(MAX_LAG_SECONDS));
-    const limit = Number(configured) || MAX_LAG_SECONDS;
+    if (all.some(({ lagSeconds }) => Number.isNaN(lagSeconds))) {
+      throw new NotMade('refused', 'This server does not tell when it heard of its replicas');
+    }
+    const configured = await server.configNumber('min-replicas-max-lag').catch(() => MAX_LAG_SECONDS);
+    const limit = configured || MAX_LAG_SECONDS;
     const worst = Math.max(...all.map(({ lagSeconds }) => lagSeconds));
     const behind = all.filter(({ state, lagSeconds }) => state !== 'online' || lagSeconds > limit);
     const value = `${all.length - behind.length} of ${all.length}, the slowest heard of ${worst} s ago`;
@@ -121,15 +124,13 @@ const minReplicas: Check = {
   source: `${REPLICATION_DOCS}#allow-writes-only-with-n-attached-replicas (measured: it cuts what a failover loses from thousands of jobs to hundreds)`,
   async examine({ server }) {
     await requirePrimary(server);
-    const needed = Number(await server.config('min-replicas-to-write'));
-    const good = Number((await server.infoIfAny('min_slaves_good_slaves')) ?? 0);
-    if (needed > 0 && good < needed) {
-      return fail(
-        `${needed} needed, ${good} well`,
-        'Bring replicas back: until then Redis refuses writes (NOREPLICAS).',
-      );
+    const needed = await server.configNumber('min-replicas-to-write');
+    if (needed > 0) {
+      const good = await server.infoNumber('min_slaves_good_slaves');
+      const value = `${needed} needed, ${good} well`;
+      if (good >= needed) return pass(value, needed);
+      return fail(value, 'Bring replicas back: until then Redis refuses writes (NOREPLICAS).');
     }
-    if (needed > 0) return pass(`${needed} needed, ${good} well`, needed);
     if ((await replicasOf(server)).length === 0) throw notApplicable('There is no replica');
     return warn(
       '0',

@@ -92,6 +92,37 @@ describe('the doctor finds', () => {
     expect(JSON.stringify(report)).not.toMatch(/a-secret/i);
   });
 
+  it.each([
+    ['slowlog-log-slower-than', '-1'],
+    ['slowlog-log-slower-than', '50000'],
+    ['slowlog-max-len', '0'],
+  ])('no comfort in a slow log that keeps nothing: %s %s', async (setting, value) => {
+    const server = await startRedis();
+    expect(checkOf(await examine(server), 'logs.slow-commands').verdict).toBe('pass');
+    await server.command('CONFIG', 'SET', setting, value);
+    expect(checkOf(await examine(server), 'logs.slow-commands').skipped).toBe('not-applicable');
+  });
+
+  it('slow commands behind many that were not', async () => {
+    const server = await startRedis();
+    await server.command('EVAL', 'for i = 1, 1e7 do end', '0');
+    await server.command('CONFIG', 'SET', 'slowlog-log-slower-than', '0');
+    for (let n = 0; n < 40; n++) await server.command('PING');
+    expect(checkOf(await examine(server), 'logs.slow-commands').verdict).toBe('warn');
+  });
+
+  it('writes that are paused, although PING is answered', async () => {
+    const server = await startRedis();
+    await server.command('CLIENT', 'PAUSE', '60000', 'WRITE');
+    const report = await diagnose({ port: server.port }, { timeoutMs: 300 });
+    expect(checkOf(report, 'connection.first-command').verdict).toBe('pass');
+    const { verdict, value, remedy } = checkOf(report, 'connection.write');
+    expect(verdict).toBe('fail');
+    expect(value).toMatch(/^not answered after \d+/);
+    expect(remedy).toContain('CLIENT UNPAUSE');
+    await server.command('CLIENT', 'UNPAUSE');
+  });
+
   it('no persistence, and snapshots only', async () => {
     const server = await startRedis();
     expect(checkOf(await examine(server), 'configuration.persistence').verdict).toBe('fail');
