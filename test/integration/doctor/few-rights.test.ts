@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { type DoctorTransport, diagnose } from '../../../src/doctor/index.js';
-import { checkOf, startRedis, unwell } from '../../support/doctor.js';
+import { checkOf, connectThrough, startRedis, unwell } from '../../support/doctor.js';
 
 /** A report by a user who has these rights. */
 async function examineAs(...rules: readonly string[]) {
@@ -107,6 +107,35 @@ it.each(['rq', 'bullmq'] as const)(
     expect(checkOf(elsewhere, 'connection.rights').verdict).toBe('fail');
   },
 );
+
+it('tells commands that a server does not have from those that are denied', async () => {
+  const rename = ['xadd', 'bitfield'].flatMap((name) => ['--rename-command', name, '']);
+  const server = await startRedis({ args: rename });
+  await server.command('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all', '-zrem');
+  const report = await diagnose(`redis://app:secret@127.0.0.1:${server.port}`);
+  const { value, remedy } = checkOf(report, 'connection.rights');
+  expect(value).toBe('denied: zrem; not offered: bitfield xadd');
+  expect(remedy).toMatch(/ACL SETUSER .* Use a Redis/);
+  expect(await server.command('KEYS', '*')).toEqual(['rsq:{doctor}:canary']);
+});
+
+it('makes no key, although its canary be gone when a server that hung executes what was asked', async () => {
+  const server = await startRedis();
+  const connection = await connectThrough(server.port, async (args, send) => {
+    if (args.some((arg) => /^[SLR](ADD|PUSH)$/.test(String(arg)))) {
+      await server.command('DEL', 'rsq:{doctor}:canary');
+    }
+    return send();
+  });
+  const report = await diagnose(connection, { transport: 'rq' });
+  expect(checkOf(report, 'connection.rights')).toMatchObject({ verdict: 'pass', value: '16 commands' });
+  expect(await server.command('KEYS', '*')).toEqual([]);
+});
+
+it('lists no more than EVAL where that is what a user may not', async () => {
+  const report = await examineFor('rq', '~*', '+@all', '-eval');
+  expect(checkOf(report, 'connection.rights').value).toBe('denied: eval');
+});
 
 it('fails a user who may not touch the keys of the queue', async () => {
   const report = await examineAs('~other:*', '+@all');
