@@ -78,12 +78,14 @@ export async function diagnose(target: DoctorTarget, options: DiagnoseOptions = 
   try {
     const { queue } = options;
     const server = new Server(connection, systemClock, timeoutMs);
+    const isSentinel = await server.isSentinel();
     const checks = await runChecks(allChecks, {
       ...{ stages, client, queue, queueName: queue?.name ?? options.queueName ?? 'doctor' },
-      ...{ server, transport, isSentinel: await server.isSentinel() },
+      ...{ server, transport, isSentinel },
     });
     return {
       version: 1,
+      scope: isSentinel ? 'sentinel' : (await server.isClusterNode()) ? 'cluster-node' : 'server',
       verdict: worstOf(checks),
       reached: connection !== undefined,
       startedAt,

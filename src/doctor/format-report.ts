@@ -21,6 +21,19 @@ const marks: Readonly<Record<Verdict, string>> = { pass: '✓', warn: '!', fail:
 const colours: Readonly<Record<Verdict, string>> = { pass: '32', warn: '33', fail: '31', skipped: '2' };
 const WIDTH = 38;
 
+/** What a report is not about. */
+const limits: Readonly<Record<DoctorReport['scope'], readonly string[]>> = {
+  server: [],
+  'cluster-node': [
+    "This is one node of a cluster. Connection, resources, logs, configuration, network and replicas are this node's alone: have the others examined, too, each by its URL. State and slots are the cluster's, as this node sees it.",
+    '',
+  ],
+  sentinel: [
+    'This is a Sentinel, which holds no jobs: its Sentinels and their view of the primary were examined, and not the Redis itself. Have that examined, too, by its URL (SENTINEL GET-MASTER-ADDR-BY-NAME tells where it is).',
+    '',
+  ],
+};
+
 /**
  * A report for people: the checks by group, one line each, with the remedy under what is not well; at the end what is to be
  * done, the worst first. Checks that there was nothing to look at for are counted only.
@@ -50,6 +63,7 @@ export function formatReport(report: DoctorReport, options: { readonly hasColour
     ...(unreached.length > 0
       ? [`  ${mark('skipped')} ${paint(`${unreached.length} checks were not come to`, '2')}`, '']
       : []),
+    ...limits[report.scope],
     ...(worst.length > 0 ? [paint('To do, the worst first', '1')] : []),
     ...worst.map(({ verdict, title, value }) => `  ${mark(verdict)} ${title}: ${value}`),
     ...(worst.length > 0 ? [''] : []),

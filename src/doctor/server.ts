@@ -94,6 +94,14 @@ export class Server {
       );
   }
 
+  /** False where INFO is refused. */
+  isClusterNode(): Promise<boolean> {
+    return this.infoIfAny('cluster_enabled').then(
+      (value) => value === '1',
+      () => false,
+    );
+  }
+
   /** A setting by CONFIG GET, which many managed services refuse. */
   async config(name: string): Promise<string> {
     const value = toPairs(await this.ask('CONFIG', 'GET', name)).get(name);

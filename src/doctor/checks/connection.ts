@@ -60,7 +60,9 @@ const canary: Check = {
       if (error instanceof NotMade && server.isSilent)
         return fail('Redis has stopped to answer', stageCauses['no-answer'].remedy);
       if (!(error instanceof RedisFailure)) throw error;
-      if (error.kind === 'redirect') throw notApplicable('The canary belongs to another node of the cluster');
+      if (error.kind === 'redirect') {
+        throw new NotMade('elsewhere', "Its slot is another node's: give that one's URL, or another --queue");
+      }
       if (error.kind === 'noperm') {
         return fail('refused: noperm', `As an administrator: ACL SETUSER <user> ${minimalAcl(transport)}`);
       }

@@ -27,11 +27,13 @@ const role: Check = {
   group: 'high-availability',
   title: 'Role of this Redis',
   reads: 'INFO replication: role, or ROLE',
-  threshold: 'primary',
+  threshold: 'primary, or a node of a cluster',
   source: REPLICATION_DOCS,
   async examine({ server }) {
     const name = await roleOf(server);
     if (name === 'master') return pass('primary');
+    // Whose clients find the primary by themselves.
+    if (await server.isClusterNode()) return pass('replica, in a cluster');
     return fail('replica', 'Point clients at the primary: a replica refuses writes (READONLY).');
   },
 };
@@ -141,7 +143,8 @@ const minReplicas: Check = {
 };
 
 async function requireCluster(server: Server): Promise<ReadonlyMap<string, string>> {
-  if ((await server.infoIfAny('cluster_enabled')) !== '1') throw notApplicable('This is no cluster');
+  await server.infoFields(); // where INFO is refused, that is the reason to name
+  if (!(await server.isClusterNode())) throw notApplicable('This is no cluster');
   return readInfo(await server.ask('CLUSTER', 'INFO'));
 }
 

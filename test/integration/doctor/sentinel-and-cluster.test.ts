@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { diagnose } from '../../../src/doctor/index.js';
+import { diagnose, formatReport } from '../../../src/doctor/index.js';
 import { checkOf, connectThrough, startRedis, unwell } from '../../support/doctor.js';
 import type { RedisServer } from '../../support/redis-server.js';
 import { startSentinels } from '../../support/sentinels.js';
@@ -20,6 +20,7 @@ it('tells Sentinels with a quorum from those without one, and a primary that is 
   expect(checkOf(well, 'high-availability.sentinel-quorum').verdict).toBe('pass');
   expect(checkOf(well, 'high-availability.watched-primary').verdict).toBe('pass');
   // A Sentinel holds no jobs: there is nothing else to look at.
+  expect(well.scope).toBe('sentinel');
   expect(unwell(well)).toEqual([]);
 
   await second.kill();
@@ -117,6 +118,27 @@ it('finds a slot of a cluster that nobody serves, and a node that has failed', a
   const well = await diagnose({ port: first.port });
   expect(checkOf(well, 'high-availability.cluster-state').verdict).toBe('pass');
   expect(checkOf(well, 'high-availability.cluster-slots').verdict).toBe('pass');
+
+  expect(well.scope).toBe('cluster-node');
+  // The canary of "doctor" has a slot of the second node's.
+  expect(await first.command('CLUSTER', 'KEYSLOT', 'rsq:{doctor}:canary')).toBe(9883);
+  expect(checkOf(well, 'connection.write')).toMatchObject({ verdict: 'skipped', skipped: 'elsewhere' });
+  expect(well.coverage).toMatchObject({ refused: 0, made: well.coverage.applicable - 1 });
+  expect(formatReport(well)).toMatch(/– Takes a write +Its slot is another node's/);
+  const there = await diagnose({ port: second.port });
+  expect(checkOf(there, 'connection.write')).toMatchObject({ verdict: 'pass' });
+
+  const replica = await startRedis({ args });
+  await replica.command('CLUSTER', 'MEET', '127.0.0.1', String(first.port));
+  const id = String(await first.command('CLUSTER', 'MYID'));
+  await waitFor(async () => String(await replica.command('CLUSTER', 'NODES')).includes(id), {
+    what: 'the replica to know its primary',
+  });
+  await replica.command('CLUSTER', 'REPLICATE', id);
+  const ofReplica = await diagnose({ port: replica.port });
+  expect(checkOf(ofReplica, 'high-availability.role')).toMatchObject({
+    ...{ verdict: 'pass', value: 'replica, in a cluster' },
+  });
 
   await second.kill();
   await infoSays(first, /cluster_state:fail/, /cluster_slots_fail:5000/);

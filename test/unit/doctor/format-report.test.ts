@@ -16,7 +16,16 @@ const check = (own: Partial<CheckReport>): CheckReport => ({
 });
 
 const report = (...checks: CheckReport[]): DoctorReport => ({
-  ...{ version: 1, verdict: 'fail', reached: true, startedAt: 0, durationMs: 12, stages: [], checks },
+  ...{
+    version: 1,
+    scope: 'server',
+    verdict: 'fail',
+    reached: true,
+    startedAt: 0,
+    durationMs: 12,
+    stages: [],
+    checks,
+  },
   coverage: { applicable: checks.length, made: checks.length, refused: 0 },
   ...{ minimalAcl: '~rsq:* +set', advisoryAcl: '+info' },
 });
@@ -62,6 +71,12 @@ describe('a report for people', () => {
     );
     expect(text).toContain('– Memory and 1 more                      This user may not use INFO');
     expect(text).not.toContain('Sentinels');
+  });
+
+  it('says what it is not about, of a Sentinel and of a node of a cluster', () => {
+    expect(formatReport({ ...report(check({})), scope: 'sentinel' })).toMatch(/a Sentinel, .* not the Redis/);
+    expect(formatReport({ ...report(check({})), scope: 'cluster-node' })).toMatch(/one node of a cluster/);
+    expect(formatReport(report(check({})))).not.toMatch(/Sentinel|cluster/);
   });
 
   it('has colours only where they are wanted', () => {
