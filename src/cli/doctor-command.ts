@@ -15,7 +15,8 @@ high availability. Says of each check what it found, what is expected, and what 
 It writes one key that expires after a minute, and changes nothing else.
 
   url                redis://user:password@host:6379/0, rediss://… for TLS, or host:port;
-                     without one, the environment variable REDIS_URL
+                     without one, the environment variable REDIS_URL, which, unlike an argument,
+                     nobody sees in a list of processes
   config.json        a file with { host, port, username, password, db, tls }, where tls is true
                      or what node:tls takes ({ "ca": "-----BEGIN CERTIFICATE…" })
 

@@ -10,7 +10,7 @@ import { allChecks } from './checks/all-checks.js';
 import { settingsOf } from './client-settings.js';
 import type { CheckReport, DoctorReport, StageReport } from './doctor-report.js';
 import { advisoryAcl, type DoctorTransport, doctorTransports, minimalAcl } from './needed-rights.js';
-import { loadClient } from './open-client.js';
+import { loadClient, NoClientError } from './open-client.js';
 import { runChecks } from './run-checks.js';
 import { Server } from './server.js';
 import { goThroughStages } from './stages/go-through-stages.js';
@@ -134,6 +134,7 @@ async function connect(address: Address, timeoutMs: number): Promise<Connected> 
     const connection = await open(accepted, timeoutMs);
     return { stages, connection, end: () => connection.destroy() };
   } catch (error) {
+    if (error instanceof NoClientError) throw error;
     // It answered once, and not when asked again.
     return {
       stages: failedAtLast(stages, error, performance.now() - startedAt),

@@ -91,8 +91,8 @@ export const rights: Check = {
       ...(missing.length > 0 ? [`not offered: ${missing.join(' ')}`] : []),
     ];
     const remedies = [
+      ...(missing.length > 0 ? ['Use a Redis, or a plan of the service, that has all commands.'] : []),
       ...(denied.length > 0 ? [`As an administrator: ACL SETUSER <user> ${minimalAcl(transport)}`] : []),
-      ...(missing.length > 0 ? ['Use a Redis, or a plan of the service, that has these commands.'] : []),
     ];
     return fail(found.join('; '), remedies.join(' '), denied.length + missing.length);
   },

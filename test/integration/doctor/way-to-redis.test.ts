@@ -156,6 +156,18 @@ describe('the doctor names', () => {
     expect(checkOf(unasked, 'connection.write').verdict).toBe('pass');
   });
 
+  it('a user, of whom a Redis before 6 knows nothing', async () => {
+    // In the words of Redis 5.
+    const answer = "-ERR wrong number of arguments for 'auth' command\r\n";
+    const port = await listen((socket) => socket.on('data', () => socket.write(answer)));
+    const { verdict, value, cause } = checkOf(
+      await diagnose({ port, username: 'a', password: 'b' }),
+      'connection.auth',
+    );
+    expect({ verdict, cause }).toEqual({ verdict: 'fail', cause: 'wrong-password' });
+    expect(value).toContain('Redis before 6 has no users');
+  });
+
   it('TLS that is spoken to a plain port', async () => {
     const server = await startRedis();
     const report = await diagnose(`rediss://127.0.0.1:${server.port}`);

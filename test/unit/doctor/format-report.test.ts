@@ -79,6 +79,40 @@ describe('a report for people', () => {
     expect(formatReport(report(check({})))).not.toMatch(/Sentinel|cluster/);
   });
 
+  it('breaks its lines between words on a terminal, and commands that are to be copied nowhere', () => {
+    const acl = 'ACL SETUSER <user> ~rsq:* +evalsha +eval +xadd +bitfield +zadd +zrem +unlink +set +get';
+    const well = check({ title: 'Port accepts', value: 'the port refuses connections, and nothing listens' });
+    const bad = check({ verdict: 'fail', value: 'denied', remedy: `As an administrator: ${acl}` });
+    const wide = formatReport(report(well, bad), { columns: 80 }).split('\n');
+    expect(wide.slice(0, 7)).toEqual([
+      'Resources',
+      '  ✓ Port accepts                           the port refuses connections, and',
+      '                                           nothing listens',
+      '  ✗ Memory                                 denied',
+      '      expected: at most 90 %',
+      '      → As an administrator:',
+      `        ${acl}`,
+    ]);
+    const narrow = formatReport(report(well, bad), { columns: 40, hasColours: true });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what this takes away
+    const lines = narrow.replace(/\u001b\[\d+m/g, '').split('\n');
+    expect(lines.slice(1, 5)).toEqual([
+      '  ✓ Port accepts',
+      '      the port refuses connections, and',
+      '      nothing listens',
+      '  ✗ Memory',
+    ]);
+    expect(lines.filter((line) => line.length > 40)).toEqual([`        ${acl}`]);
+    expect(formatReport(report(well, bad))).toContain(`${well.value}\n`);
+  });
+
+  it('tells a Redis that could not be used from one that was not reached', () => {
+    const failed = { ...report(check({})), reached: false };
+    expect(formatReport(failed)).toContain('Redis was not reached');
+    const stages = [{ stage: 'tcp', verdict: 'pass', ms: 1 }] as const;
+    expect(formatReport({ ...failed, stages })).toContain('Redis could not be used');
+  });
+
   it('has colours only where they are wanted', () => {
     const one = report(check({ verdict: 'fail', remedy: 'Mend it.' }));
     expect(formatReport(one)).not.toContain('\u001b');
