@@ -78,7 +78,7 @@ export async function diagnose(target: DoctorTarget, options: DiagnoseOptions = 
   try {
     const { queue } = options;
     const server = new Server(connection, systemClock, timeoutMs);
-    const isSentinel = await server.isSentinel();
+    const isSentinel = await server.isSentinel().catch(() => false);
     const checks = await runChecks(allChecks, {
       ...{ stages, client, queue, queueName: queue?.name ?? options.queueName ?? 'doctor' },
       ...{ server, transport, isSentinel },

@@ -76,7 +76,10 @@ export class Server {
     return readInfo(await this.ask('INFO'));
   }
 
-  /** By INFO, whose field Valkey calls otherwise, or by ROLE where a user may not use INFO. False where neither tells. */
+  /**
+   * By INFO, whose field Valkey calls otherwise, or by ROLE where a user may not use INFO. False where neither tells; rejects
+   * with {@link NotMade} when Redis is not reached.
+   */
   isSentinel(): Promise<boolean> {
     const byInfo = async () => {
       const fields = await this.infoFields();
@@ -90,7 +93,10 @@ export class Server {
       .catch(byRole)
       .then(
         (mode) => mode === 'sentinel',
-        () => false,
+        (error: unknown) => {
+          if (error instanceof NotMade && error.reason === 'unreachable') throw error;
+          return false;
+        },
       );
   }
 

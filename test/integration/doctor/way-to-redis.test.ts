@@ -47,6 +47,9 @@ describe('the doctor names', () => {
   it('a port that refuses', async () => {
     const report = await diagnose(`redis://127.0.0.1:${await freePort()}`);
     expect(checkOf(report, 'connection.tcp')).toMatchObject({ verdict: 'fail', cause: 'refused' });
+    // Nobody knows what is there: of no check of the server it may be said that it does not apply.
+    const rest = report.checks.filter(({ id }) => /^(resources|configuration|network|high-av)/.test(id));
+    expect(new Set(rest.map(({ skipped }) => skipped))).toEqual(new Set(['unreachable']));
   });
 
   it('a black hole, in which connections are never answered', async () => {
