@@ -50,7 +50,7 @@ const maxmemory: Check = {
     if (limit > 0) return pass('set', limit);
     return warn(
       'none',
-      'Set maxmemory: without one the system ends a Redis that has grown too large, instead of Redis refusing writes.',
+      'Set maxmemory, above what is used and with noeviction: without one the system ends a Redis that has grown too large, instead of Redis refusing writes.',
       0,
     );
   },
@@ -66,7 +66,9 @@ const persistence: Check = {
     'https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/, README: What survives what',
   async examine({ server }) {
     if ((await server.info('aof_enabled')) === '1') return pass('append-only file');
-    const remedy = 'Set appendonly yes: what Redis acknowledged is gone when it restarts.';
+    // Restarted with the file changed alone, Redis 6, 7 and 8 begin with an empty append-only file, and look at no snapshot.
+    const remedy =
+      'CONFIG SET appendonly yes while Redis runs, and only then write it into redis.conf: with that alone a restart empties the queue. Without it what Redis acknowledged is gone when it restarts.';
     if ((await server.config('save')) === '') return fail('none: a restart empties the queue', remedy);
     return warn('snapshots only: a restart loses what came since the last one', remedy);
   },

@@ -160,7 +160,7 @@ const clusterState: Check = {
     if (state === 'ok') return pass(state);
     return fail(
       state,
-      'Bring the failed node back, or assign its slots: redis-cli --cluster check, then fix.',
+      'Bring the failed node back, or have its replica take over (redis-cli --cluster check names them). Assign its slots anew only if it is gone for good: what it held is lost then.',
     );
   },
 };

@@ -49,7 +49,9 @@ const fragmentation: Check = {
     const lost = await server.infoNumber('mem_fragmentation_bytes');
     const value = `${ratio} (${bytes(Math.max(0, lost))} lost)`;
     if (ratio <= 1.4 || lost <= 10 * MIB) return pass(value, ratio);
-    return warn(value, 'Set activedefrag yes, or restart Redis in a quiet hour.', ratio);
+    const remedy =
+      'Set activedefrag yes. A restart helps, too, where its data survive that: see persistence.';
+    return warn(value, remedy, ratio);
   },
 };
 
@@ -151,7 +153,7 @@ const fork: Check = {
     if (ms <= ATTEMPT_MS) return pass(ms === 0 ? 'no fork yet' : `${ms} ms`, ms);
     return warn(
       `${ms} ms`,
-      'Turn transparent huge pages off, give Redis a smaller data set, or save on a replica.',
+      'Turn transparent huge pages off on its machine, or give Redis a smaller data set.',
       ms,
     );
   },

@@ -132,6 +132,27 @@ describe('the doctor finds', () => {
     expect(checkOf(await examine(server), 'configuration.persistence').verdict).toBe('pass');
   });
 
+  it('no persistence, with a remedy that keeps what is there', async () => {
+    const server = await startRedis();
+    await server.command('SET', 'a', 'b');
+    const { remedy = '' } = checkOf(await examine(server), 'configuration.persistence');
+    // As it says, in its order.
+    const [, command = ''] = /^(CONFIG SET \S+ \S+) while Redis runs, and only then/.exec(remedy) ?? [];
+    await server.command(...command.split(' '));
+    await waitFor(
+      async () =>
+        /^0:0$/.test(
+          `${await infoOf(server, 'aof_rewrite_in_progress')}:${await infoOf(server, 'aof_rewrite_scheduled')}`,
+        ),
+      {
+        what: 'the file to be written',
+      },
+    );
+    await server.restart(['--appendonly', 'yes']);
+    expect(await server.command('GET', 'a')).toBe('b');
+    expect(checkOf(await examine(server), 'configuration.persistence').verdict).toBe('pass');
+  });
+
   it('a snapshot that failed, for which Redis refuses writes', async () => {
     const server = await startRedis();
     await server.command('CONFIG', 'SET', 'save', '3600 1');
