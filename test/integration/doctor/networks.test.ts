@@ -40,7 +40,7 @@ describe.skipIf(reason !== undefined)(`the doctor names${reason ? ` (skipped: ${
 
   it('a name server that is silent, and waits no longer for it than told', async () => {
     const file = join(temporaryFolder(), 'resolv.conf');
-    writeFileSync(file, 'nameserver 127.0.0.1\noptions timeout:3 attempts:1\n');
+    writeFileSync(file, 'nameserver 127.0.0.1\noptions timeout:10 attempts:1\n');
     const silent = `require('node:dgram').createSocket('udp4').bind(53, '127.0.0.1', () => console.error('bound'))`;
     const script = `
       mount --bind "$RESOLV" /etc/resolv.conf
@@ -50,13 +50,14 @@ describe.skipIf(reason !== undefined)(`the doctor names${reason ? ` (skipped: ${
       ${doctor} --timeout 500 redis.example:6379`;
     const { found, report } = await examineBy(script, { RESOLV: file, SILENT: silent });
     expect(found).toEqual([['connection.dns', 'name-server-silent']]);
-    expect(report.durationMs).toBeLessThan(2500);
+    expect(report.durationMs).toBeLessThan(8000);
   });
 
   it('a Redis in protected mode, which takes nobody from elsewhere', async () => {
+    // Before Redis 7 only where it is not told where to listen.
     const script = `
       ip addr add 10.1.1.1/32 dev lo
-      "$REDIS" --port 6379 --bind '*' --protected-mode yes --save '' --dir "$FOLDER" > "$FOLDER/log" &
+      "$REDIS" --port 6379 --protected-mode yes --save '' --dir "$FOLDER" > "$FOLDER/log" &
       until grep -qi 'ready to accept connections' "$FOLDER/log"; do sleep 0.05; done
       ${doctor} 10.1.1.1:6379`;
     const { code, found } = await examineBy(script, {
