@@ -7,6 +7,8 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether `out` may have colours. */
   readonly hasColours: boolean;
+  /** How wide `out` is, where it is a terminal. */
+  readonly columns?: number | undefined;
 }
 
 /** One command of `resilient-queue`. */

@@ -15,7 +15,8 @@ high availability. Says of each check what it found, what is expected, and what 
 It writes one key that expires after a minute, and changes nothing else.
 
   url                redis://user:password@host:6379/0, rediss://… for TLS, or host:port;
-                     without one, the environment variable REDIS_URL
+                     without one, the environment variable REDIS_URL, which, unlike an argument,
+                     nobody sees in a list of processes
   config.json        a file with { host, port, username, password, db, tls }, where tls is true
                      or what node:tls takes ({ "ca": "-----BEGIN CERTIFICATE…" })
 
@@ -43,7 +44,7 @@ export const doctorCommand: Command = {
   async run(args, io) {
     const call = readCall(args, io);
     if (typeof call === 'string') {
-      io.err(`${call}\nSee: resilient-queue doctor --help\n`);
+      io.err(mistake(call));
       return 2;
     }
     if (call === undefined) {
@@ -55,8 +56,9 @@ export const doctorCommand: Command = {
     try {
       report = await diagnose(target, options);
     } catch (error) {
-      if (!(error instanceof NoClientError)) throw error;
-      io.err(`${error.message}\n`);
+      if (error instanceof NoClientError) io.err(`${error.message}\n`);
+      else if (error instanceof RangeError) io.err(mistake(error.message));
+      else throw error;
       return 2;
     }
     io.out(isJson ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report, io));
@@ -105,7 +107,18 @@ function readCall(args: readonly string[], io: CommandIo): Call | string | undef
       isStrict: values.strict ?? false,
     };
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) return error.message;
+    if (error instanceof TypeError || error instanceof RangeError) return sayMistake(error);
     throw error;
   }
+}
+
+function mistake(what: string): string {
+  return `${what}\nSee: resilient-queue doctor --help\n`;
+}
+
+/** Node's own words for an unknown option quote it, with all that was glued to it, and then explain for two lines. */
+function sayMistake(error: Error): string {
+  const code: unknown = 'code' in error ? error.code : undefined;
+  if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return error.message;
+  return /^Unknown option '--?[a-z-]{1,20}'/i.exec(error.message)?.[0].concat('.') ?? 'Unknown option.';
 }

@@ -14,6 +14,7 @@ const io: CommandIo = {
   err: (text) => void process.stderr.write(text),
   env: process.env,
   hasColours: process.stdout.hasColors?.() ?? false,
+  columns: process.stdout.columns,
 };
 
 // Two folders up from src/cli and from dist/cli alike.

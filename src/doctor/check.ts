@@ -55,8 +55,9 @@ export interface Check {
  * - `not-applicable`: there is nothing to look at (no replica, no queue was given).
  * - `refused`: the server forbids or does not have the command.
  * - `unreachable`: Redis was not reached, or stopped to answer.
+ * - `elsewhere`: it is to be looked at on another node of the cluster.
  */
-export type NotMadeReason = 'not-applicable' | 'refused' | 'unreachable';
+export type NotMadeReason = 'not-applicable' | 'refused' | 'unreachable' | 'elsewhere';
 
 /** Why a check was not made. Never a pass. */
 export class NotMade extends Error {

@@ -1,6 +1,7 @@
 import { systemClock } from '../clock/clock.js';
 import type { QueueStatus } from '../health/queue-status.js';
 import { sortFailure } from '../policy/outage.js';
+import { checkQueueName } from '../queue/options.js';
 import { recogniseClient } from '../redis/connect.js';
 import type { IoredisClient } from '../redis/ioredis.js';
 import type { NodeRedisClient } from '../redis/node-redis.js';
@@ -9,7 +10,7 @@ import { allChecks } from './checks/all-checks.js';
 import { settingsOf } from './client-settings.js';
 import type { CheckReport, DoctorReport, StageReport } from './doctor-report.js';
 import { advisoryAcl, type DoctorTransport, doctorTransports, minimalAcl } from './needed-rights.js';
-import { loadClient } from './open-client.js';
+import { loadClient, NoClientError } from './open-client.js';
 import { runChecks } from './run-checks.js';
 import { Server } from './server.js';
 import { goThroughStages } from './stages/go-through-stages.js';
@@ -63,6 +64,7 @@ export async function diagnose(target: DoctorTarget, options: DiagnoseOptions = 
   if (!doctorTransports.includes(transport)) {
     throw new TypeError(`transport must be one of ${doctorTransports.join(', ')}`);
   }
+  if (options.queueName !== undefined) checkQueueName(options.queueName);
   const startedAt = Date.now();
   const clockAt = performance.now();
 
@@ -76,12 +78,14 @@ export async function diagnose(target: DoctorTarget, options: DiagnoseOptions = 
   try {
     const { queue } = options;
     const server = new Server(connection, systemClock, timeoutMs);
+    const isSentinel = await server.isSentinel().catch(() => false);
     const checks = await runChecks(allChecks, {
       ...{ stages, client, queue, queueName: queue?.name ?? options.queueName ?? 'doctor' },
-      ...{ server, transport, isSentinel: await isSentinel(server) },
+      ...{ server, transport, isSentinel },
     });
     return {
       version: 1,
+      scope: isSentinel ? 'sentinel' : (await server.isClusterNode()) ? 'cluster-node' : 'server',
       verdict: worstOf(checks),
       reached: connection !== undefined,
       startedAt,
@@ -130,6 +134,7 @@ async function connect(address: Address, timeoutMs: number): Promise<Connected> 
     const connection = await open(accepted, timeoutMs);
     return { stages, connection, end: () => connection.destroy() };
   } catch (error) {
+    if (error instanceof NoClientError) throw error;
     // It answered once, and not when asked again.
     return {
       stages: failedAtLast(stages, error, performance.now() - startedAt),
@@ -149,13 +154,6 @@ function failedAtLast(
   const cause = kind === 'timeout' ? 'no-answer' : kind === 'maxclients' ? 'max-clients' : 'closed';
   const last: StageResult = { stage: 'first-command', outcome: 'fail', ms, cause, detail: kind };
   return stages.map((one) => (one.stage === last.stage ? last : one));
-}
-
-function isSentinel(server: Server): Promise<boolean> {
-  return server.infoIfAny('redis_mode').then(
-    (mode) => mode === 'sentinel',
-    () => false,
-  );
 }
 
 function reportOf(result: StageResult): StageReport {

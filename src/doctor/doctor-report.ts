@@ -76,6 +76,11 @@ export interface StageReport {
 /** What `diagnose()` found out: plain data, without an address, a password or an argument unless they were asked for. */
 export interface DoctorReport {
   readonly version: 1;
+  /**
+   * What was examined: a Redis of its own, one node of a cluster (of the others nothing is known but what CLUSTER INFO says), or
+   * a Sentinel, which holds no data (of its primary nothing is known but what the Sentinel says).
+   */
+  readonly scope: 'server' | 'cluster-node' | 'sentinel';
   /** The worst of all checks that were made; `fail` where Redis was not reached, or stopped to answer. */
   readonly verdict: 'pass' | 'warn' | 'fail';
   /** Whether Redis answered a command. */

@@ -20,20 +20,53 @@ const titles: Readonly<Record<CheckGroup, string>> = {
 const marks: Readonly<Record<Verdict, string>> = { pass: '✓', warn: '!', fail: '✗', skipped: '–' };
 const colours: Readonly<Record<Verdict, string>> = { pass: '32', warn: '33', fail: '31', skipped: '2' };
 const WIDTH = 38;
+const VALUE_AT = WIDTH + 5;
+
+/** What a report is not about. */
+const limits: Readonly<Partial<Record<DoctorReport['scope'], string>>> = {
+  'cluster-node':
+    "This is one node of a cluster. Connection, resources, logs, configuration, network and replicas are this node's alone: have the others examined, too, each by its URL. State and slots are the cluster's, as this node sees it.",
+  sentinel:
+    'This is a Sentinel, which holds no jobs: its Sentinels and their view of the primary were examined, and not the Redis itself. Have that examined, too, by its URL (SENTINEL GET-MASTER-ADDR-BY-NAME tells where it is).',
+};
+
+/** How a report is to look. */
+export interface ReportLook {
+  /** @default false */
+  readonly hasColours?: boolean | undefined;
+  /** Of the terminal, whose lines are broken between words. @default unlimited, for a file or `grep` */
+  readonly columns?: number | undefined;
+}
 
 /**
  * A report for people: the checks by group, one line each, with the remedy under what is not well; at the end what is to be
  * done, the worst first. Checks that there was nothing to look at for are counted only.
  */
-export function formatReport(report: DoctorReport, options: { readonly hasColours?: boolean } = {}): string {
+export function formatReport(report: DoctorReport, look: ReportLook = {}): string {
   const paint = (text: string, colour: string) =>
-    options.hasColours ? `\u001b[${colour}m${text}\u001b[0m` : text;
+    look.hasColours ? `\u001b[${colour}m${text}\u001b[0m` : text;
   const mark = (verdict: Verdict) => paint(marks[verdict], colours[verdict]);
+  const broken = (text: string, indent = '', room = indent.length) =>
+    linesOf(text, (look.columns ?? Number.POSITIVE_INFINITY) - room);
 
   const lineOf = ({ verdict, title, value, remedy, threshold }: CheckReport) => {
-    const line = `  ${mark(verdict)} ${title.padEnd(WIDTH)} ${paint(value, colours[verdict])}`;
-    if (!remedy) return [line];
-    return [line, paint(`      expected: ${threshold}`, '2'), `      → ${remedy}`];
+    const head = `  ${mark(verdict)} ${title}`;
+    const isNarrow = (look.columns ?? Number.POSITIVE_INFINITY) < VALUE_AT + 24;
+    const indent = ' '.repeat(isNarrow ? 6 : VALUE_AT);
+    const values = broken(value, indent).map((line) => paint(line, colours[verdict]));
+    const [first, ...more] = values;
+    const lines = isNarrow
+      ? [head, ...values.map((line) => indent + line)]
+      : [
+          `${head}${' '.repeat(Math.max(0, WIDTH - title.length))} ${first}`,
+          ...more.map((line) => indent + line),
+        ];
+    if (!remedy) return lines;
+    return [
+      ...lines,
+      ...broken(`expected: ${threshold}`, '      ').map((line) => paint(`      ${line}`, '2')),
+      ...broken(remedy, '        ').map((line, n) => `${n === 0 ? '      → ' : '        '}${line}`),
+    ];
   };
 
   const shown = report.checks.filter(({ skipped }) => skipped !== 'not-applicable');
@@ -43,6 +76,7 @@ export function formatReport(report: DoctorReport, options: { readonly hasColour
     return checks.length === 0 ? [] : [paint(titles[group], '1'), ...collapse(checks).flatMap(lineOf), ''];
   });
   const worst = [...shown.filter(isVerdict('fail')), ...shown.filter(isVerdict('warn'))];
+  const limit = limits[report.scope];
 
   return [
     ...(report.target ? [paint(report.target, '1'), ''] : []),
@@ -50,13 +84,29 @@ export function formatReport(report: DoctorReport, options: { readonly hasColour
     ...(unreached.length > 0
       ? [`  ${mark('skipped')} ${paint(`${unreached.length} checks were not come to`, '2')}`, '']
       : []),
+    ...(limit ? [...broken(limit), ''] : []),
     ...(worst.length > 0 ? [paint('To do, the worst first', '1')] : []),
-    ...worst.map(({ verdict, title, value }) => `  ${mark(verdict)} ${title}: ${value}`),
+    ...worst.flatMap(({ verdict, title, value }) =>
+      broken(`${title}: ${value}`, '    ').map((line, n) => `  ${n === 0 ? mark(verdict) : ' '} ${line}`),
+    ),
     ...(worst.length > 0 ? [''] : []),
-    summaryOf(report, shown, paint),
+    ...summaryOf(report, shown, broken, paint),
     ...(report.coverage.refused > 0 ? ['', ...adviceOf(report)] : []),
     '',
   ].join('\n');
+}
+
+/** `text` in lines of at most `width`, but for longer words. A command to be copied, at the end of a text, is one word. */
+function linesOf(text: string, width: number): readonly string[] {
+  const [prose = '', command] = text.split(/ (?=ACL SETUSER )/);
+  const words = [...prose.split(' '), ...(command === undefined ? [] : [command])];
+  const lines: string[] = [];
+  for (const word of words) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= width) lines.push(`${lines.pop()} ${word}`);
+    else lines.push(word);
+  }
+  return lines;
 }
 
 const isVerdict = (verdict: Verdict) => (check: CheckReport) => check.verdict === verdict;
@@ -75,21 +125,26 @@ function collapse(checks: readonly CheckReport[]): readonly CheckReport[] {
 }
 
 function summaryOf(
-  { verdict, coverage, durationMs, reached }: DoctorReport,
+  { verdict, coverage, durationMs, reached, stages }: DoctorReport,
   shown: readonly CheckReport[],
+  broken: (text: string) => readonly string[],
   paint: (text: string, colour: string) => string,
-): string {
+): readonly string[] {
   const count = (of: Verdict) => shown.filter(isVerdict(of)).length;
   const words = { pass: 'All is well', warn: 'It works, with warnings', fail: 'Something is wrong' };
-  const opinion = reached ? words[verdict] : 'Redis was not reached';
+  // A wrong password is no matter of reaching.
+  const isThere = stages.some((one) => one.stage === 'tcp' && one.verdict === 'pass');
+  const opinion = reached ? words[verdict] : isThere ? 'Redis could not be used' : 'Redis was not reached';
   const counts = `${count('fail')} failed, ${count('warn')} warned, ${count('pass')} passed`;
   const made = `${coverage.made} of ${coverage.applicable} checks could be made`;
-  return `${paint(opinion, colours[verdict])}: ${counts}; ${made}, in ${durationMs} ms.`;
+  const [first = '', ...more] = broken(`${opinion}: ${counts}; ${made}, in ${durationMs} ms.`);
+  const said = Math.min(opinion.length, first.length);
+  return [paint(first.slice(0, said), colours[verdict]) + first.slice(said), ...more];
 }
 
 function adviceOf({ minimalAcl, advisoryAcl }: DoctorReport): readonly string[] {
   return [
-    'Rights of a user, ACL SETUSER <user> …',
+    'If it is rights that are missing: ACL SETUSER <user> …',
     `  the library needs:   ${minimalAcl}`,
     `  the doctor, besides: ${advisoryAcl}`,
   ];

@@ -8,7 +8,7 @@ export type {
   StageReport,
   Verdict,
 } from './doctor-report.js';
-export { formatReport } from './format-report.js';
+export { formatReport, type ReportLook } from './format-report.js';
 export type { DoctorTransport } from './needed-rights.js';
 export { NoClientError } from './open-client.js';
 export type { StageName } from './stages/stage.js';

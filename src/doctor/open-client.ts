@@ -9,8 +9,10 @@ import type { Address } from './target.js';
 export class NoClientError extends Error {
   override readonly name = 'NoClientError';
 
-  constructor() {
-    super('The doctor needs a Redis client to connect with: npm install ioredis (or: npm install redis)');
+  constructor(
+    message = 'The doctor needs a Redis client to connect with: npm install ioredis (or: npm install redis)',
+  ) {
+    super(message);
   }
 }
 
@@ -65,7 +67,7 @@ async function opened(
 ): Promise<RedisConnection> {
   const connection = recogniseClient(client);
   if (!connection)
-    throw new TypeError('The installed Redis client is of a major that the library does not know.');
+    throw new NoClientError('The installed Redis client is of a major that the library does not know.');
   try {
     // Their own timeout ends when the port accepts: node-redis would wait for a server that hangs for ever.
     await within(systemClock, timeoutMs, connect());

@@ -67,12 +67,45 @@ export class Server {
     return (await this.infoFields()).get(field);
   }
 
+  /** Rejects with {@link NotMade}, too, when it is no number. */
   async infoNumber(field: string): Promise<number> {
-    return Number(await this.info(field));
+    return toNumber(await this.info(field), field);
   }
 
   async infoFields(): Promise<ReadonlyMap<string, string>> {
     return readInfo(await this.ask('INFO'));
+  }
+
+  /**
+   * By INFO, whose field Valkey calls otherwise, or by ROLE where a user may not use INFO. False where neither tells; rejects
+   * with {@link NotMade} when Redis is not reached.
+   */
+  isSentinel(): Promise<boolean> {
+    const byInfo = async () => {
+      const fields = await this.infoFields();
+      return fields.get('redis_mode') ?? fields.get('server_mode');
+    };
+    const byRole = async () => {
+      const reply = await this.ask('ROLE');
+      return Array.isArray(reply) ? String(reply[0]) : undefined;
+    };
+    return byInfo()
+      .catch(byRole)
+      .then(
+        (mode) => mode === 'sentinel',
+        (error: unknown) => {
+          if (error instanceof NotMade && error.reason === 'unreachable') throw error;
+          return false;
+        },
+      );
+  }
+
+  /** False where INFO is refused. */
+  isClusterNode(): Promise<boolean> {
+    return this.infoIfAny('cluster_enabled').then(
+      (value) => value === '1',
+      () => false,
+    );
   }
 
   /** A setting by CONFIG GET, which many managed services refuse. */
@@ -82,19 +115,37 @@ export class Server {
     return value;
   }
 
+  async configNumber(name: string): Promise<number> {
+    return toNumber(await this.config(name), name);
+  }
+
   /** A field of INFO, or where INFO is refused, a setting. */
   infoOrConfig(field: string, setting: string): Promise<string> {
     return this.info(field).catch((error: unknown) =>
       this.config(setting).catch(() => Promise.reject(error)),
     );
   }
+
+  async infoOrConfigNumber(field: string, setting: string): Promise<number> {
+    return toNumber(await this.infoOrConfig(field, setting), field);
+  }
+}
+
+/** A service that leaves a field empty, or writes a word into it, is neither well nor ill for that. */
+export function toNumber(text: string, name: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) {
+    throw new NotMade('refused', `This server's ${name} is no number`);
+  }
+  return value;
 }
 
 function isSilence({ kind }: RedisFailure): boolean {
   return kind === 'timeout' || kind === 'disconnected' || kind === 'connection-lost';
 }
 
-function notMade(error: RedisFailure | NotMade, [name, second]: readonly string[]): NotMade {
+/** Why a check was not made whose command got this answer. */
+export function notMade(error: RedisFailure | NotMade, [name, second]: readonly string[]): NotMade {
   if (error instanceof NotMade) return error;
   if (isSilence(error)) return new NotMade('unreachable', 'Redis did not answer');
   const command = name === 'INFO' || name === 'ROLE' ? name : `${name} ${second}`;

@@ -1,4 +1,4 @@
-import type { ConnectionOptions } from 'node:tls';
+import { type ConnectionOptions, createSecureContext } from 'node:tls';
 
 /** Where Redis is, and as whom to go there. */
 export interface ConnectionConfig {
@@ -34,7 +34,28 @@ export function parseTarget(target: string | ConnectionConfig): Address {
   if (unknown !== undefined) {
     throw new TypeError(`A configuration has no ${unknown}, but ${known.join(', ')}.`);
   }
+  checkTypes(target);
   return withDefaults(target);
+}
+
+/** A file of JSON knows nothing of our types, and what is sent as a password must not end up in somebody's message. */
+function checkTypes(target: ConnectionConfig): void {
+  for (const name of ['host', 'username', 'password'] as const) {
+    if (!['string', 'undefined'].includes(typeof target[name])) {
+      throw new TypeError(`${name} must be a string, in quotation marks.`);
+    }
+  }
+  const { tls } = target;
+  if (typeof tls === 'boolean' || tls === undefined) return;
+  if (typeof tls !== 'object' || tls === null) {
+    throw new TypeError('tls must be true, false, or an object of what node:tls takes.');
+  }
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new TypeError(`node:tls cannot use what tls has of ca, cert and key (${code ?? 'unknown'}).`);
+  }
 }
 
 function withDefaults({ host, port, username, password, db, tls }: ConnectionConfig): Address {
@@ -47,10 +68,10 @@ function withDefaults({ host, port, username, password, db, tls }: ConnectionCon
     tls: tls === true ? {} : tls || undefined,
   };
   if (!Number.isInteger(address.port) || address.port < 1 || address.port > 65_535) {
-    throw new RangeError(`port must be a whole number from 1 to 65535, not ${address.port}`);
+    throw new RangeError('port must be a whole number from 1 to 65535');
   }
   if (!Number.isInteger(address.db) || address.db < 0) {
-    throw new RangeError('The database must be a whole number from 0: redis://host:6379/0');
+    throw new RangeError('The database (db) must be a whole number from 0: redis://host:6379/0');
   }
   return address;
 }
@@ -62,8 +83,8 @@ function readUrl(text: string): ConnectionConfig {
     throw new TypeError(`The URL must begin with redis:// or rediss://, not ${url.protocol}//`);
   }
   // What stands behind it would be left out, and another host be looked for: by the name of the user.
-  if (url.hash !== '' || url.search.includes('@')) {
-    throw new TypeError('A # or ? in a user or password has to be written as %23 or %3F in a URL.');
+  if (url.hash !== '' || url.search.includes('@') || url.pathname.includes('@')) {
+    throw new TypeError('A #, ? or / in a user or password has to be written as %23, %3F or %2F in a URL.');
   }
   const db = url.pathname.replace(/^\//, '') || url.searchParams.get('db');
   return {

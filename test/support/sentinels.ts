@@ -12,6 +12,8 @@ export interface Sentinel {
   readonly port: number;
   command(...args: readonly string[]): Promise<unknown>;
   kill(): Promise<void>;
+  /** SIGSTOP: it keeps its connections and answers nothing. */
+  pause(): void;
 }
 
 /** Real Sentinels that watch the primary on `primaryPort` as "queue" and know each other; they end with the test. */
@@ -54,7 +56,10 @@ async function startOne(binary: string, primaryPort: number, quorum: number): Pr
     await kill();
     rmSync(folder, { recursive: true });
   });
-  const sentinel = { port, kill, command: (...args: readonly string[]) => sendCommand({ port }, ...args) };
+  const sentinel = {
+    ...{ port, kill, pause: () => void child.kill('SIGSTOP') },
+    command: (...args: readonly string[]) => sendCommand({ port }, ...args),
+  };
   await waitFor(() => sentinel.command('PING'), { what: 'a Sentinel to answer' });
   return sentinel;
 }

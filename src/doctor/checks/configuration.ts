@@ -1,4 +1,4 @@
-import { type Check, fail, notApplicable, pass, warn } from '../check.js';
+import { type Check, fail, NotMade, notApplicable, pass, warn } from '../check.js';
 
 const version: Check = {
   id: 'configuration.version',
@@ -8,8 +8,12 @@ const version: Check = {
   threshold: '5 or later; 6.2 or later is better',
   source: 'https://docs.bullmq.io/guide/redis-tm-compatibility, README',
   async examine({ server }) {
-    const text = await server.info('redis_version');
-    const [major = 0, minor = 0] = text.split('.').map(Number);
+    const version = await server.info('redis_version');
+    const [major, minor = 0] = version.split('.').map(Number);
+    if (!major) throw new NotMade('refused', "This server's version cannot be read");
+    // Valkey's is that of the Redis that it is like.
+    const valkey = await server.infoIfAny('valkey_version');
+    const text = valkey === undefined ? version : `${version}, of Valkey ${valkey}`;
     if (major < 5) return fail(text, 'Upgrade Redis: streams and the scripts need 5 or later.');
     if (major < 6 || (major === 6 && minor < 2)) return warn(text, 'Upgrade Redis to 6.2 or later.');
     return pass(text);
@@ -42,11 +46,11 @@ const maxmemory: Check = {
   threshold: 'one is set',
   source: 'https://redis.io/docs/latest/operate/oss_and_stack/management/admin/',
   async examine({ server }) {
-    const limit = Number(await server.infoOrConfig('maxmemory', 'maxmemory'));
+    const limit = await server.infoOrConfigNumber('maxmemory', 'maxmemory');
     if (limit > 0) return pass('set', limit);
     return warn(
       'none',
-      'Set maxmemory: without one the system ends a Redis that has grown too large, instead of Redis refusing writes.',
+      'Set maxmemory, above what is used and with noeviction: without one the system ends a Redis that has grown too large, instead of Redis refusing writes.',
       0,
     );
   },
@@ -62,7 +66,9 @@ const persistence: Check = {
     'https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/, README: What survives what',
   async examine({ server }) {
     if ((await server.info('aof_enabled')) === '1') return pass('append-only file');
-    const remedy = 'Set appendonly yes: what Redis acknowledged is gone when it restarts.';
+    // Restarted with the file changed alone, Redis 6, 7 and 8 begin with an empty append-only file, and look at no snapshot.
+    const remedy =
+      'CONFIG SET appendonly yes while Redis runs, and only then write it into redis.conf: with that alone a restart empties the queue. Without it what Redis acknowledged is gone when it restarts.';
     if ((await server.config('save')) === '') return fail('none: a restart empties the queue', remedy);
     return warn('snapshots only: a restart loses what came since the last one', remedy);
   },
@@ -117,7 +123,7 @@ const idleTimeout: Check = {
   threshold: '0 (never closed), or at least 60 s',
   source: 'https://redis.io/docs/latest/develop/reference/clients/#client-timeouts',
   async examine({ server }) {
-    const seconds = Number(await server.config('timeout'));
+    const seconds = await server.configNumber('timeout');
     if (seconds === 0 || seconds >= 60) return pass(seconds === 0 ? 'for ever' : `${seconds} s`, seconds);
     return warn(
       `${seconds} s`,
@@ -135,7 +141,7 @@ const keepalive: Check = {
   threshold: 'from 1 to 300 s',
   source: 'redis.conf: "A reasonable value for this option is 300 seconds"',
   async examine({ server }) {
-    const seconds = Number(await server.config('tcp-keepalive'));
+    const seconds = await server.configNumber('tcp-keepalive');
     if (seconds >= 1 && seconds <= 300) return pass(`after ${seconds} s`, seconds);
     return warn(
       seconds === 0 ? 'never' : `after ${seconds} s`,

@@ -37,7 +37,10 @@ const canaryRemedies: Readonly<Partial<Record<RedisFailure['kind'], string>>> = 
   masterdown: 'This replica has lost its primary: point clients at the primary.',
   busy: 'A script has been running for too long: SCRIPT KILL ends it if it has not written.',
   loading: 'Wait until Redis has loaded its data.',
-  redirect: 'This is a node of a cluster, and the canary belongs to another node.',
+  timeout:
+    'Writes are paused (CLIENT PAUSE, or a failover under way), or Redis hangs. CLIENT UNPAUSE ends a pause; if it hangs: is redis-server stopped (SIGSTOP), swapping, or busy with one long command?',
+  'connection-lost':
+    'Redis, or a proxy between, closed the connection: look at their logs for a crash, a limit or a kill.',
 };
 
 const canary: Check = {
@@ -49,6 +52,7 @@ const canary: Check = {
   source: 'README: PING is answered while writes are refused',
   async examine({ server, queueName, transport }) {
     const startedAt = performance.now();
+    const elapsed = () => Math.round((performance.now() - startedAt) * 10) / 10;
     try {
       await server.use((connection) => writeCanary(connection, queueKeys(queueName), []));
     } catch (error) {
@@ -56,14 +60,18 @@ const canary: Check = {
       if (error instanceof NotMade && server.isSilent)
         return fail('Redis has stopped to answer', stageCauses['no-answer'].remedy);
       if (!(error instanceof RedisFailure)) throw error;
-      if (error.kind === 'redirect') throw notApplicable('The canary belongs to another node of the cluster');
+      if (error.kind === 'redirect') {
+        throw new NotMade('elsewhere', "Its slot is another node's: give that one's URL, or another --queue");
+      }
       if (error.kind === 'noperm') {
         return fail('refused: noperm', `As an administrator: ACL SETUSER <user> ${minimalAcl(transport)}`);
       }
       const remedy = canaryRemedies[error.kind] ?? 'Jobs wait in the backup until Redis takes writes again.';
-      return fail(`refused: ${error.kind}`, remedy);
+      const value =
+        error.kind === 'timeout' ? `not answered after ${elapsed()} ms` : `refused: ${error.kind}`;
+      return fail(value, remedy);
     }
-    const ms = Math.round((performance.now() - startedAt) * 10) / 10;
+    const ms = elapsed();
     return pass(`written in ${ms} ms`, ms);
   },
 };

@@ -1,6 +1,6 @@
-import { RedisFailure } from '../../policy/outage.js';
+import type { RedisFailure } from '../../policy/outage.js';
 import { type Check, fail, NotMade, notApplicable, pass, warn } from '../check.js';
-import { readInfo, type Server, toPairs } from '../server.js';
+import { notMade, readInfo, type Server, toPairs } from '../server.js';
 
 const SENTINEL_DOCS = 'https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/';
 const REPLICATION_DOCS = 'https://redis.io/docs/latest/operate/oss_and_stack/management/replication/';
@@ -27,11 +27,13 @@ const role: Check = {
   group: 'high-availability',
   title: 'Role of this Redis',
   reads: 'INFO replication: role, or ROLE',
-  threshold: 'primary',
+  threshold: 'primary, or a node of a cluster',
   source: REPLICATION_DOCS,
   async examine({ server }) {
     const name = await roleOf(server);
     if (name === 'master') return pass('primary');
+    // Whose clients find the primary by themselves.
+    if (await server.isClusterNode()) return pass('replica, in a cluster');
     return fail('replica', 'Point clients at the primary: a replica refuses writes (READONLY).');
   },
 };
@@ -64,7 +66,7 @@ async function replicasOf(server: Server): Promise<readonly Replica[]> {
   return [...fields].flatMap(([name, value]) => {
     if (!/^slave\d+$/.test(name)) return [];
     const own = new Map(value.split(',').map((pair) => pair.split('=') as [string, string]));
-    return [{ state: own.get('state'), lagSeconds: Number(own.get('lag') ?? 0) }];
+    return [{ state: own.get('state'), lagSeconds: Number(own.get('lag')) }];
   });
 }
 
@@ -98,8 +100,11 @@ const replicaLag: Check = {
     await requirePrimary(server);
     const all = await replicasOf(server);
     if (all.length === 0) throw notApplicable('There is no replica');
-    const configured = await server.config('min-replicas-max-lag').catch(() => String(MAX_LAG_SECONDS));
-    const limit = Number(configured) || MAX_LAG_SECONDS;
+    if (all.some(({ lagSeconds }) => Number.isNaN(lagSeconds))) {
+      throw new NotMade('refused', 'This server does not tell when it heard of its replicas');
+    }
+    const configured = await server.configNumber('min-replicas-max-lag').catch(() => MAX_LAG_SECONDS);
+    const limit = configured || MAX_LAG_SECONDS;
     const worst = Math.max(...all.map(({ lagSeconds }) => lagSeconds));
     const behind = all.filter(({ state, lagSeconds }) => state !== 'online' || lagSeconds > limit);
     const value = `${all.length - behind.length} of ${all.length}, the slowest heard of ${worst} s ago`;
@@ -121,15 +126,13 @@ const minReplicas: Check = {
   source: `${REPLICATION_DOCS}#allow-writes-only-with-n-attached-replicas (measured: it cuts what a failover loses from thousands of jobs to hundreds)`,
   async examine({ server }) {
     await requirePrimary(server);
-    const needed = Number(await server.config('min-replicas-to-write'));
-    const good = Number((await server.infoIfAny('min_slaves_good_slaves')) ?? 0);
-    if (needed > 0 && good < needed) {
-      return fail(
-        `${needed} needed, ${good} well`,
-        'Bring replicas back: until then Redis refuses writes (NOREPLICAS).',
-      );
+    const needed = await server.configNumber('min-replicas-to-write');
+    if (needed > 0) {
+      const good = await server.infoNumber('min_slaves_good_slaves');
+      const value = `${needed} needed, ${good} well`;
+      if (good >= needed) return pass(value, needed);
+      return fail(value, 'Bring replicas back: until then Redis refuses writes (NOREPLICAS).');
     }
-    if (needed > 0) return pass(`${needed} needed, ${good} well`, needed);
     if ((await replicasOf(server)).length === 0) throw notApplicable('There is no replica');
     return warn(
       '0',
@@ -140,7 +143,8 @@ const minReplicas: Check = {
 };
 
 async function requireCluster(server: Server): Promise<ReadonlyMap<string, string>> {
-  if ((await server.infoIfAny('cluster_enabled')) !== '1') throw notApplicable('This is no cluster');
+  await server.infoFields(); // where INFO is refused, that is the reason to name
+  if (!(await server.isClusterNode())) throw notApplicable('This is no cluster');
   return readInfo(await server.ask('CLUSTER', 'INFO'));
 }
 
@@ -156,7 +160,7 @@ const clusterState: Check = {
     if (state === 'ok') return pass(state);
     return fail(
       state,
-      'Bring the failed node back, or assign its slots: redis-cli --cluster check, then fix.',
+      'Bring the failed node back, or have its replica take over (redis-cli --cluster check names them). Assign its slots anew only if it is gone for good: what it held is lost then.',
     );
   },
 };
@@ -189,7 +193,7 @@ interface Watched {
 }
 
 async function requireSentinel(server: Server): Promise<readonly Watched[]> {
-  if ((await server.infoIfAny('redis_mode')) !== 'sentinel') {
+  if (!(await server.isSentinel())) {
     throw notApplicable('This is no Sentinel: give the URL of one to have it examined');
   }
   const reply = await server.ask('SENTINEL', 'MASTERS');
@@ -238,10 +242,11 @@ const quorum: Check = {
       try {
         usable = String(await server.send('SENTINEL', 'CKQUORUM', name));
       } catch (error) {
-        if (error instanceof NotMade || (error as RedisFailure).kind === 'noperm') throw error;
-        const what = error instanceof RedisFailure ? /NOQUORUM (\d+ usable)?/.exec(error.message) : undefined;
+        const failure = error as RedisFailure | NotMade;
+        const what = /^NOQUORUM (\d+ usable)?/.exec(failure.message);
+        if (!what) throw notMade(failure, ['SENTINEL', 'CKQUORUM']);
         return fail(
-          what?.[1] ? `no quorum: ${what[1]} Sentinels` : 'no quorum',
+          what[1] ? `no quorum: ${what[1]} Sentinels` : 'no quorum',
           'Bring the dead Sentinels back: until then nobody fails over.',
         );
       }

@@ -1,4 +1,6 @@
 import { type Check, fail, NotMade, notApplicable, pass, warn } from '../check.js';
+import type { Server } from '../server.js';
+import { withinUptime } from './uptime.js';
 import { duration } from './words.js';
 
 const SLOW_MS = 10;
@@ -11,15 +13,19 @@ const slowCommands: Check = {
   id: 'logs.slow-commands',
   group: 'logs',
   title: 'Slow commands of the last hour',
-  reads: 'SLOWLOG GET 32: names and durations, without arguments',
+  reads: 'SLOWLOG GET 128: names and durations, without arguments',
   threshold: `none of ${SLOW_MS} ms or more`,
   source: 'slowlog-log-slower-than (https://redis.io/docs/latest/commands/slowlog/)',
   async examine({ server }) {
-    const slow = readSlowlog(await server.ask('SLOWLOG', 'GET', '32')).filter(
+    // As many as it keeps by default: where it logs every command, the slow ones stand far behind.
+    const slow = readSlowlog(await server.ask('SLOWLOG', 'GET', '128')).filter(
       ({ at, ms }) => ms >= SLOW_MS && Date.now() - at < RECENT_MS,
     );
     const [worst] = [...slow].sort((a, b) => b.ms - a.ms);
-    if (!worst) return pass('none', 0);
+    if (!worst) {
+      if (await logsNothing(server)) throw notApplicable('The slow log keeps none of these (slowlog-…)');
+      return pass('none', 0);
+    }
     const names = [...new Set(slow.map(({ name }) => name))].slice(0, 5).join(', ');
     return warn(
       `${slow.length} (${names}), the slowest ${worst.name} with ${Math.round(worst.ms)} ms`,
@@ -28,6 +34,13 @@ const slowCommands: Check = {
     );
   },
 };
+
+/** Whether commands of {@link SLOW_MS} would not be logged. Where nobody tells they are: that is what it is by default. */
+async function logsNothing(server: Server): Promise<boolean> {
+  const of = (setting: string) => server.configNumber(`slowlog-${setting}`).catch(() => undefined);
+  const [slowerThan, length] = [await of('log-slower-than'), await of('max-len')];
+  return length === 0 || (slowerThan !== undefined && (slowerThan < 0 || slowerThan > SLOW_MS * 1000));
+}
 
 /** Entries without their arguments, which may be anybody's data. */
 function readSlowlog(reply: unknown): readonly { name: string; at: number; ms: number }[] {
@@ -96,9 +109,8 @@ const errorReplies: Check = {
       return count ? [`${code} ×${count}`] : [];
     });
     if (found.length === 0) return pass('none', 0);
-    const uptime = duration((await server.infoNumber('uptime_in_seconds')) * 1000);
     return warn(
-      `${found.join(', ')} in ${uptime}`,
+      `${found.join(', ')}${await withinUptime(server)}`,
       "Something was refused: if it goes on, look for the code in your services' logs. CONFIG RESETSTAT counts anew.",
       found.length,
     );

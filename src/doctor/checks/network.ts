@@ -84,6 +84,7 @@ const clockSkew: Check = {
     const [seconds, micros] = (await server.ask('TIME')) as readonly unknown[];
     const middle = (startedAt + Date.now()) / 2;
     const apart = Math.round(Number(seconds) * 1000 + Number(micros) / 1000 - middle);
+    if (Number.isNaN(apart)) throw new NotMade('refused', 'The answer to TIME could not be read');
     if (Math.abs(apart) <= SKEW_MS) return pass(`${Math.abs(apart)} ms apart`, apart);
     return warn(
       `Redis's is ${Math.abs(apart)} ms ${apart > 0 ? 'ahead' : 'behind'}`,

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Check, fail, NotMade, notApplicable, pass, warn } from '../check.js';
-import { readInfo, type Server } from '../server.js';
-import { bytes, duration, percent } from './words.js';
+import { readInfo, type Server, toNumber } from '../server.js';
+import { withinUptime } from './uptime.js';
+import { bytes, percent } from './words.js';
 
 const FULL = 0.9;
 const MIB = 1024 * 1024;
@@ -20,24 +21,19 @@ const memory: Check = {
   source: 'https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/memory-optimization/',
   async examine({ server }) {
     const used = await server.infoNumber('used_memory');
-    const limit = await limitOf(server);
+    const maxmemory = await server.infoNumber('maxmemory');
+    const limit = maxmemory > 0 ? maxmemory : await server.infoNumber('total_system_memory');
+    if (limit <= 0) throw new NotMade('refused', 'This server tells no limit of its memory');
     const share = used / limit;
     const value = `${percent(share)} (${bytes(used)} of ${bytes(limit)})`;
     if (share <= FULL) return pass(value, share);
-    return fail(
-      value,
-      'Let consumers catch up, trim what is not needed, or raise maxmemory: at 100 % every write is refused.',
-      share,
-    );
+    const remedy =
+      maxmemory > 0
+        ? 'Let consumers catch up, trim what is not needed, or raise maxmemory: at 100 % every write is refused.'
+        : 'Let consumers catch up, trim what is not needed, or move to a larger machine: when its memory is used up the system ends Redis.';
+    return fail(value, remedy, share);
   },
 };
-
-async function limitOf(server: Server): Promise<number> {
-  const limit = await server.infoNumber('maxmemory');
-  const most = limit > 0 ? limit : await server.infoNumber('total_system_memory');
-  if (most > 0) return most;
-  throw new NotMade('refused', 'This server tells no limit of its memory');
-}
 
 const fragmentation: Check = {
   id: 'resources.fragmentation',
@@ -53,7 +49,9 @@ const fragmentation: Check = {
     const lost = await server.infoNumber('mem_fragmentation_bytes');
     const value = `${ratio} (${bytes(Math.max(0, lost))} lost)`;
     if (ratio <= 1.4 || lost <= 10 * MIB) return pass(value, ratio);
-    return warn(value, 'Set activedefrag yes, or restart Redis in a quiet hour.', ratio);
+    const remedy =
+      'Set activedefrag yes. A restart helps, too, where its data survive that: see persistence.';
+    return warn(value, remedy, ratio);
   },
 };
 
@@ -66,7 +64,8 @@ const clients: Check = {
   source: 'https://redis.io/docs/latest/develop/reference/clients/#maximum-concurrent-connected-clients',
   async examine({ server }) {
     const connected = await server.infoNumber('connected_clients');
-    const limit = Number(await server.infoOrConfig('maxclients', 'maxclients'));
+    const limit = await server.infoOrConfigNumber('maxclients', 'maxclients');
+    if (limit <= 0) throw new NotMade('refused', 'This server tells no limit of its clients');
     const share = connected / limit;
     const value = `${connected} of ${limit}`;
     if (share <= FULL) return pass(value, share);
@@ -78,43 +77,37 @@ const clients: Check = {
   },
 };
 
-const rejected: Check = {
-  id: 'resources.rejected-connections',
+/** A check of what a server has counted since it started, and which is well at none. */
+const neverSinceStart = (
+  what: string,
+  title: string,
+  { field, source, remedy }: { readonly field: string; readonly source: string; readonly remedy: string },
+): Check => ({
+  id: `resources.${what}`,
   group: 'resources',
-  title: 'Connections turned away',
-  reads: 'INFO stats: rejected_connections',
+  title,
+  reads: `INFO stats: ${field}`,
   threshold: 'none since Redis started',
-  source: 'https://redis.io/docs/latest/commands/info/',
+  source,
   async examine({ server }) {
-    const count = await server.infoNumber('rejected_connections');
-    if (count === 0) return pass('none', 0);
-    const uptime = duration((await server.infoNumber('uptime_in_seconds')) * 1000);
-    return warn(
-      `${count} in ${uptime}`,
-      'maxclients was reached: raise it, or find what opens so many connections. CONFIG RESETSTAT counts anew.',
-      count,
-    );
+    const count = await server.infoNumber(field);
+    return count === 0 ? pass('none', 0) : warn(`${count}${await withinUptime(server)}`, remedy, count);
   },
-};
+});
 
-const evicted: Check = {
-  id: 'resources.evicted-keys',
-  group: 'resources',
-  title: 'Keys evicted',
-  reads: 'INFO stats: evicted_keys',
-  threshold: 'none since Redis started',
+const rejected = neverSinceStart('rejected-connections', 'Connections turned away', {
+  field: 'rejected_connections',
+  source: 'https://redis.io/docs/latest/commands/info/',
+  remedy:
+    'maxclients was reached: raise it, or find what opens so many connections. CONFIG RESETSTAT counts anew.',
+});
+
+const evicted = neverSinceStart('evicted-keys', 'Keys evicted', {
+  field: 'evicted_keys',
   source: 'README: a Redis that evicts can evict the queue itself',
-  async examine({ server }) {
-    const count = await server.infoNumber('evicted_keys');
-    if (count === 0) return pass('none', 0);
-    const uptime = duration((await server.infoNumber('uptime_in_seconds')) * 1000);
-    return warn(
-      `${count} in ${uptime}`,
-      'Redis has thrown data away to make room, jobs perhaps among it: set maxmemory-policy noeviction, and prove what is left (resilient-queue verify).',
-      count,
-    );
-  },
-};
+  remedy:
+    'Redis has thrown data away to make room, jobs perhaps among it: set maxmemory-policy noeviction, and prove what is left (resilient-queue verify).',
+});
 
 const cpu: Check = {
   id: 'resources.cpu',
@@ -130,6 +123,8 @@ const cpu: Check = {
     await sleep(CPU_SAMPLE_MS);
     const after = await cpuSeconds(server);
     const share = ((after - before) * 1000) / (performance.now() - startedAt);
+    if (!Number.isFinite(share))
+      throw new NotMade('refused', "This server's INFO does not tell its CPU time");
     if (share <= FULL) return pass(percent(share), share);
     return warn(percent(share), 'Look at the slow commands, then spread the load over several Redis.', share);
   },
@@ -137,8 +132,12 @@ const cpu: Check = {
 
 async function cpuSeconds(server: Server): Promise<number> {
   const fields = readInfo(await server.send('INFO', 'cpu'));
-  const of = (name: string) => fields.get(`used_cpu_${name}_main_thread`) ?? fields.get(`used_cpu_${name}`);
-  return Number(of('sys')) + Number(of('user'));
+  const of = (name: string) =>
+    toNumber(
+      fields.get(`used_cpu_${name}_main_thread`) ?? fields.get(`used_cpu_${name}`) ?? '',
+      `used_cpu_${name}`,
+    );
+  return of('sys') + of('user');
 }
 
 const fork: Check = {
@@ -154,7 +153,7 @@ const fork: Check = {
     if (ms <= ATTEMPT_MS) return pass(ms === 0 ? 'no fork yet' : `${ms} ms`, ms);
     return warn(
       `${ms} ms`,
-      'Turn transparent huge pages off, give Redis a smaller data set, or save on a replica.',
+      'Turn transparent huge pages off on its machine, or give Redis a smaller data set.',
       ms,
     );
   },

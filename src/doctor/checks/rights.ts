@@ -13,6 +13,9 @@ interface TrialKeys {
   readonly canary: string;
 }
 
+// In a script, so that it makes no key, although it be executed late, by a server that hung until the canary had expired.
+const ON_CANARY = "return redis.call('GET', KEYS[1]) and redis.call(ARGV[1], KEYS[1], 'a')";
+
 /** Each command in a form that the rights are looked at for, and that changes nothing. */
 const harmless: Readonly<Record<NeededCommand, (keys: TrialKeys) => readonly string[]>> = {
   eval: ({ none }) => ['EVAL', 'return 1', '1', none],
@@ -31,9 +34,9 @@ const harmless: Readonly<Record<NeededCommand, (keys: TrialKeys) => readonly str
   // A field without its value.
   hset: ({ none }) => ['HSET', none, 'a', 'b', 'c'],
   pexpire: ({ none }) => ['PEXPIRE', none, '60000'],
-  sadd: ({ canary }) => ['SADD', canary, 'a'],
-  rpush: ({ canary }) => ['RPUSH', canary, 'a'],
-  lpush: ({ canary }) => ['LPUSH', canary, 'a'],
+  sadd: ({ canary }) => ['EVAL', ON_CANARY, '1', canary, 'SADD'],
+  rpush: ({ canary }) => ['EVAL', ON_CANARY, '1', canary, 'RPUSH'],
+  lpush: ({ canary }) => ['EVAL', ON_CANARY, '1', canary, 'LPUSH'],
   lrem: ({ none }) => ['LREM', none, '1', 'a'],
   lrange: ({ none }) => ['LRANGE', none, '0', '0'],
   exists: ({ none }) => ['EXISTS', none],
@@ -69,35 +72,47 @@ export const rights: Check = {
     const none = `none-${randomUUID()}`;
     const own = { canary, none: `${canary}:${none}` };
     const jobs = jobKey === undefined ? own : { canary, none: `${jobKey}${queueName}:${none}` };
-    // Without the canary these would make a key.
-    const hasCanary = (await answerTo(server, ['GET', canary])) === 'value';
-    const denied: string[] = [];
-    const tried = commands.filter((name) => hasCanary || !onCanary.includes(name));
-    for (const name of tried) {
-      const keys = ofJobs.includes(name) ? jobs : own;
-      if ((await answerTo(server, harmless[name](keys))) === 'denied') denied.push(name);
+    const answers = new Map<NeededCommand, Answer>();
+    for (const name of commands) {
+      // Their script needs these itself.
+      const isInScript = onCanary.includes(name);
+      if (isInScript && (answers.get('eval') === 'denied' || answers.get('get') === 'denied')) continue;
+      const answer = await answerTo(server, harmless[name](ofJobs.includes(name) ? jobs : own));
+      // Without a canary the command in the script was not come to.
+      if (!isInScript || answer !== 'nothing') answers.set(name, answer);
     }
-    if (denied.length === 0)
-      return pass(`${tried.length === commands.length ? 'all ' : ''}${tried.length} commands`);
-    return fail(
-      `denied: ${denied.join(' ')}`,
-      `As an administrator: ACL SETUSER <user> ${minimalAcl(transport)}`,
-      denied.length,
-    );
+    const those = (of: Answer) => commands.filter((name) => answers.get(name) === of);
+    const [denied, missing] = [those('denied'), those('missing')];
+    if (denied.length + missing.length === 0) {
+      return pass(`${answers.size === commands.length ? 'all ' : ''}${answers.size} commands`);
+    }
+    const found = [
+      ...(denied.length > 0 ? [`denied: ${denied.join(' ')}`] : []),
+      ...(missing.length > 0 ? [`not offered: ${missing.join(' ')}`] : []),
+    ];
+    const remedies = [
+      ...(missing.length > 0 ? ['Use a Redis, or a plan of the service, that has all commands.'] : []),
+      ...(denied.length > 0 ? [`As an administrator: ACL SETUSER <user> ${minimalAcl(transport)}`] : []),
+    ];
+    return fail(found.join('; '), remedies.join(' '), denied.length + missing.length);
   },
 };
 
-async function answerTo(server: Server, command: readonly string[]): Promise<'value' | 'nothing' | 'denied'> {
+/** `missing`: the server has no such command. What else it answers is said to those who may. */
+type Answer = 'value' | 'nothing' | 'error' | 'denied' | 'missing';
+
+async function answerTo(server: Server, command: readonly string[]): Promise<Answer> {
   try {
     const value = await server.send(...command);
-    return value === null || value === undefined ? 'nothing' : 'value';
+    return value === null || value === undefined || value === false ? 'nothing' : 'value';
   } catch (error) {
     if (error instanceof NotMade) throw error;
     const { kind, message } = error as RedisFailure;
     if (kind === 'timeout' || kind === 'disconnected' || kind === 'connection-lost') {
       throw new NotMade('unreachable', 'Redis did not answer');
     }
-    // NOSCRIPT, READONLY, OOM, WRONGTYPE … are said to those who may.
-    return kind === 'noperm' || /unknown command/i.test(message) ? 'denied' : 'nothing';
+    if (kind === 'noperm') return 'denied';
+    // NOSCRIPT, READONLY, OOM, WRONGTYPE …
+    return /unknown (?:redis )?command/i.test(message) ? 'missing' : 'error';
   }
 }

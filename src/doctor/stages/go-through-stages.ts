@@ -109,7 +109,7 @@ async function secureOrNameIt(
   }
 }
 
-const answers: readonly (readonly [RegExp, FailureCause | undefined])[] = [
+const answers: readonly (readonly [answer: RegExp, FailureCause | undefined, detail?: string])[] = [
   [/^\+/, undefined],
   // PING may be denied to a user that may do all that matters.
   [/^-NOPERM/, undefined],
@@ -118,8 +118,7 @@ const answers: readonly (readonly [RegExp, FailureCause | undefined])[] = [
     /^-ERR (?:AUTH <password> called without any password|Client sent AUTH, but no password)/,
     'password-not-expected',
   ],
-  // Redis before 6 has no users.
-  [/^-ERR wrong number of arguments for 'auth'/i, 'wrong-password'],
+  [/^-ERR wrong number of arguments for 'auth'/i, 'wrong-password', 'Redis before 6 has no users'],
   [/^-NOAUTH/, 'password-missing'],
   [/^-ERR max number of clients/, 'max-clients'],
   [/^-DENIED/, 'protected-mode'],
@@ -131,8 +130,8 @@ const answers: readonly (readonly [RegExp, FailureCause | undefined])[] = [
 
 function judge(answer: string): void {
   const row = answers.find(([pattern]) => pattern.test(answer));
-  const cause = row ? row[1] : 'not-redis';
-  if (cause) throw new StageFailure(cause);
+  const [, cause, detail] = row ?? [undefined, 'not-redis'];
+  if (cause) throw new StageFailure(cause, detail);
 }
 
 /** Denied, it leaves a client in another database than was meant, some without a word. */

@@ -1,11 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { diagnose } from '../../../src/doctor/index.js';
-import { IoredisConnection } from '../../../src/redis/ioredis.js';
-import { checkOf, failed, startRedis, unwell } from '../../support/doctor.js';
+import { checkOf, connectThrough, failed, startRedis, unwell } from '../../support/doctor.js';
 import { FaultProxy } from '../../support/fault-proxy.js';
 import type { RedisServer } from '../../support/redis-server.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -94,6 +92,37 @@ describe('the doctor finds', () => {
     expect(JSON.stringify(report)).not.toMatch(/a-secret/i);
   });
 
+  it.each([
+    ['slowlog-log-slower-than', '-1'],
+    ['slowlog-log-slower-than', '50000'],
+    ['slowlog-max-len', '0'],
+  ])('no comfort in a slow log that keeps nothing: %s %s', async (setting, value) => {
+    const server = await startRedis();
+    expect(checkOf(await examine(server), 'logs.slow-commands').verdict).toBe('pass');
+    await server.command('CONFIG', 'SET', setting, value);
+    expect(checkOf(await examine(server), 'logs.slow-commands').skipped).toBe('not-applicable');
+  });
+
+  it('slow commands behind many that were not', async () => {
+    const server = await startRedis();
+    await server.command('EVAL', 'for i = 1, 1e7 do end', '0');
+    await server.command('CONFIG', 'SET', 'slowlog-log-slower-than', '0');
+    for (let n = 0; n < 40; n++) await server.command('PING');
+    expect(checkOf(await examine(server), 'logs.slow-commands').verdict).toBe('warn');
+  });
+
+  it('writes that are paused, although PING is answered', async () => {
+    const server = await startRedis();
+    await server.command('CLIENT', 'PAUSE', '60000', 'WRITE');
+    const report = await diagnose({ port: server.port }, { timeoutMs: 300 });
+    expect(checkOf(report, 'connection.first-command').verdict).toBe('pass');
+    const { verdict, value, remedy } = checkOf(report, 'connection.write');
+    expect(verdict).toBe('fail');
+    expect(value).toMatch(/^not answered after \d+/);
+    expect(remedy).toContain('CLIENT UNPAUSE');
+    await server.command('CLIENT', 'UNPAUSE');
+  });
+
   it('no persistence, and snapshots only', async () => {
     const server = await startRedis();
     expect(checkOf(await examine(server), 'configuration.persistence').verdict).toBe('fail');
@@ -103,8 +132,30 @@ describe('the doctor finds', () => {
     expect(checkOf(await examine(server), 'configuration.persistence').verdict).toBe('pass');
   });
 
+  it('no persistence, with a remedy that keeps what is there', async () => {
+    const server = await startRedis();
+    await server.command('SET', 'a', 'b');
+    const { remedy = '' } = checkOf(await examine(server), 'configuration.persistence');
+    // As it says, in its order.
+    const [, command = ''] = /^(CONFIG SET \S+ \S+) while Redis runs, and only then/.exec(remedy) ?? [];
+    await server.command(...command.split(' '));
+    await waitFor(
+      async () =>
+        /^0:0$/.test(
+          `${await infoOf(server, 'aof_rewrite_in_progress')}:${await infoOf(server, 'aof_rewrite_scheduled')}`,
+        ),
+      {
+        what: 'the file to be written',
+      },
+    );
+    await server.restart(['--appendonly', 'yes']);
+    expect(await server.command('GET', 'a')).toBe('b');
+    expect(checkOf(await examine(server), 'configuration.persistence').verdict).toBe('pass');
+  });
+
   it('a snapshot that failed, for which Redis refuses writes', async () => {
-    const server = await startRedis({ args: ['--save', '3600 1'] });
+    const server = await startRedis();
+    await server.command('CONFIG', 'SET', 'save', '3600 1');
     await server.command('SET', 'a', 'b');
     // Where the snapshot is to be put there is something else.
     await mkdir(join(server.directory, 'dump.rdb'));
@@ -221,15 +272,10 @@ describe('the doctor finds', () => {
 
 it('waits once for a server that stops to answer halfway, not once a check', async () => {
   const server = await startRedis();
-  const redis = new Redis({ port: server.port, disconnectTimeout: 10 });
-  onTestFinished(() => redis.disconnect());
-  await waitFor(() => redis.status === 'ready', { what: 'the client to be connected' });
-  const connection = new IoredisConnection(redis);
-  const send = connection.send.bind(connection);
-  connection.send = (args) => {
+  const connection = await connectThrough(server.port, (args, send) => {
     if (args[0] === 'SLOWLOG') server.pause();
-    return send(args);
-  };
+    return send();
+  });
   const report = await diagnose(connection, { timeoutMs: 500 });
   expect(checkOf(report, 'resources.memory').verdict).toBe('pass');
   expect(checkOf(report, 'logs.slow-commands')).toMatchObject({ verdict: 'skipped', skipped: 'unreachable' });

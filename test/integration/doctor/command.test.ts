@@ -92,17 +92,31 @@ describe('resilient-queue doctor', () => {
     { what: 'no URL', args: [], says: 'Which Redis?' },
     { what: 'two URLs', args: ['a', 'b'], says: 'One URL at a time' },
     { what: 'an option that is none', args: ['--jsn', 'localhost'], says: "Unknown option '--jsn'" },
+    { what: 'an option that has a URL in it', args: ['--redis://:secret@host'], says: 'Unknown option.\n' },
     {
       what: 'a timeout that is none',
       args: ['--timeout', 'soon', 'localhost'],
       says: '--timeout takes a number',
     },
+    {
+      what: 'a timeout that is too long',
+      args: ['--timeout', '1e12', 'localhost'],
+      says: 'timeoutMs must be',
+    },
+    {
+      what: 'a queue that can be none',
+      args: ['--queue', '{a}', 'localhost'],
+      says: "The queue's name must be",
+    },
+    { what: 'a queue without a name', args: ['--queue', '', 'localhost'], says: "The queue's name must be" },
     { what: 'an unknown transport', args: ['--transport', 'post', 'localhost'], says: 'streams, rq, bullmq' },
     { what: 'another protocol', args: ['http://localhost'], says: 'must begin with redis://' },
   ])('answers 2 to $what', async ({ args, says }) => {
     const { code, out, err } = await call(['doctor', ...args]);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toContain(says);
+    expect(err).not.toContain('secret');
+    expect(err).toContain('See: resilient-queue doctor --help');
   });
 
   it('takes the URL from REDIS_URL, and the queue whose keys it may touch', async () => {
@@ -154,11 +168,13 @@ describe('a configuration in a file', () => {
     ['is no JSON', '{ host: secret-host }', /is no JSON/],
     ['is no object', '["secret-host"]', /must be an object/],
     ['has the names of another client', '{ "socket": { "host": "secret-host" } }', /has no socket/],
+    ['has a password that is a number', '{ "password": 123456789 }', /password must be a string/],
+    ['has a key that is none', '{ "tls": { "key": "secret-host" } }', /node:tls cannot use .* \(ERR_OSSL/],
   ])('that %s is a mistake, and not quoted', async (_, text, message) => {
     const { code, out, err } = await call(['doctor', write(text)]);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(message);
-    expect(err).not.toContain('secret-host');
+    expect(err).not.toMatch(/secret-host|123456789/);
   });
 
   it('that is not there is a mistake', async () => {

@@ -1,9 +1,15 @@
+import { EventEmitter } from 'node:events';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { createClient } from 'redis';
 import { createClient as createClient5 } from 'redis5';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type OpenClient, openIoredis, openNodeRedis } from '../../../src/doctor/open-client.js';
+import {
+  NoClientError,
+  type OpenClient,
+  openIoredis,
+  openNodeRedis,
+} from '../../../src/doctor/open-client.js';
 import { parseTarget } from '../../../src/doctor/target.js';
 import { makeCertificate } from '../../support/certificate.js';
 import { startRedis } from '../../support/doctor.js';
@@ -55,4 +61,9 @@ describe.each(kinds)("the doctor's own connection, of $name", ({ open }) => {
   it('rejects when nobody is there, and tries no second time', async () => {
     await expect(open(parseTarget({ port: await freePort() }), 500)).rejects.toThrow();
   });
+});
+
+it('is of no client that the library does not know: that is said, instead of that Redis closed it', async () => {
+  const open = openIoredis(EventEmitter as unknown as typeof Redis);
+  await expect(open(parseTarget({ port: 1 }), 500)).rejects.toThrow(NoClientError);
 });

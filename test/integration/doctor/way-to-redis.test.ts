@@ -47,6 +47,9 @@ describe('the doctor names', () => {
   it('a port that refuses', async () => {
     const report = await diagnose(`redis://127.0.0.1:${await freePort()}`);
     expect(checkOf(report, 'connection.tcp')).toMatchObject({ verdict: 'fail', cause: 'refused' });
+    // Nobody knows what is there: of no check of the server it may be said that it does not apply.
+    const rest = report.checks.filter(({ id }) => /^(resources|configuration|network|high-av)/.test(id));
+    expect(new Set(rest.map(({ skipped }) => skipped))).toEqual(new Set(['unreachable']));
   });
 
   it('a black hole, in which connections are never answered', async () => {
@@ -156,6 +159,18 @@ describe('the doctor names', () => {
     expect(checkOf(unasked, 'connection.write').verdict).toBe('pass');
   });
 
+  it('a user, of whom a Redis before 6 knows nothing', async () => {
+    // In the words of Redis 5.
+    const answer = "-ERR wrong number of arguments for 'auth' command\r\n";
+    const port = await listen((socket) => socket.on('data', () => socket.write(answer)));
+    const { verdict, value, cause } = checkOf(
+      await diagnose({ port, username: 'a', password: 'b' }),
+      'connection.auth',
+    );
+    expect({ verdict, cause }).toEqual({ verdict: 'fail', cause: 'wrong-password' });
+    expect(value).toContain('Redis before 6 has no users');
+  });
+
   it('TLS that is spoken to a plain port', async () => {
     const server = await startRedis();
     const report = await diagnose(`rediss://127.0.0.1:${server.port}`);
@@ -211,7 +226,7 @@ describe('the doctor names', () => {
 
   it('a database that the user may not select, and writes into no other', async () => {
     const server = await startRedis();
-    await server.command('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-select');
+    await server.command('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+@all', '-select');
     const report = await diagnose(`redis://app:secret@127.0.0.1:${server.port}/3`);
     expect(failed(report)).toEqual(['connection.first-command']);
     expect(checkOf(report, 'connection.first-command')).toMatchObject({ cause: 'database' });

@@ -16,7 +16,16 @@ const check = (own: Partial<CheckReport>): CheckReport => ({
 });
 
 const report = (...checks: CheckReport[]): DoctorReport => ({
-  ...{ version: 1, verdict: 'fail', reached: true, startedAt: 0, durationMs: 12, stages: [], checks },
+  ...{
+    version: 1,
+    scope: 'server',
+    verdict: 'fail',
+    reached: true,
+    startedAt: 0,
+    durationMs: 12,
+    stages: [],
+    checks,
+  },
   coverage: { applicable: checks.length, made: checks.length, refused: 0 },
   ...{ minimalAcl: '~rsq:* +set', advisoryAcl: '+info' },
 });
@@ -62,6 +71,46 @@ describe('a report for people', () => {
     );
     expect(text).toContain('– Memory and 1 more                      This user may not use INFO');
     expect(text).not.toContain('Sentinels');
+  });
+
+  it('says what it is not about, of a Sentinel and of a node of a cluster', () => {
+    expect(formatReport({ ...report(check({})), scope: 'sentinel' })).toMatch(/a Sentinel, .* not the Redis/);
+    expect(formatReport({ ...report(check({})), scope: 'cluster-node' })).toMatch(/one node of a cluster/);
+    expect(formatReport(report(check({})))).not.toMatch(/Sentinel|cluster/);
+  });
+
+  it('breaks its lines between words on a terminal, and commands that are to be copied nowhere', () => {
+    const acl = 'ACL SETUSER <user> ~rsq:* +evalsha +eval +xadd +bitfield +zadd +zrem +unlink +set +get';
+    const well = check({ title: 'Port accepts', value: 'the port refuses connections, and nothing listens' });
+    const bad = check({ verdict: 'fail', value: 'denied', remedy: `As an administrator: ${acl}` });
+    const wide = formatReport(report(well, bad), { columns: 80 }).split('\n');
+    expect(wide.slice(0, 7)).toEqual([
+      'Resources',
+      '  ✓ Port accepts                           the port refuses connections, and',
+      '                                           nothing listens',
+      '  ✗ Memory                                 denied',
+      '      expected: at most 90 %',
+      '      → As an administrator:',
+      `        ${acl}`,
+    ]);
+    const narrow = formatReport(report(well, bad), { columns: 40, hasColours: true });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what this takes away
+    const lines = narrow.replace(/\u001b\[\d+m/g, '').split('\n');
+    expect(lines.slice(1, 5)).toEqual([
+      '  ✓ Port accepts',
+      '      the port refuses connections, and',
+      '      nothing listens',
+      '  ✗ Memory',
+    ]);
+    expect(lines.filter((line) => line.length > 40)).toEqual([`        ${acl}`]);
+    expect(formatReport(report(well, bad))).toContain(`${well.value}\n`);
+  });
+
+  it('tells a Redis that could not be used from one that was not reached', () => {
+    const failed = { ...report(check({})), reached: false };
+    expect(formatReport(failed)).toContain('Redis was not reached');
+    const stages = [{ stage: 'tcp', verdict: 'pass', ms: 1 }] as const;
+    expect(formatReport({ ...failed, stages })).toContain('Redis could not be used');
   });
 
   it('has colours only where they are wanted', () => {

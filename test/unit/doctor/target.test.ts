@@ -32,6 +32,7 @@ describe('a target', () => {
     'redis://%zz:secret@h',
     'redis://me:123#secret@host:6379',
     'redis://me:123?secret@host:6379',
+    'redis://me:123/secret@host:6379',
   ])('is refused, unquoted: %s', (url) => {
     let message = '';
     try {
@@ -41,5 +42,21 @@ describe('a target', () => {
     }
     expect(message).toMatch(/^(TypeError|RangeError): /);
     expect(message).not.toContain('secret');
+  });
+
+  it.each([
+    ['password', { password: 123_456_789 }],
+    ['password', { password: ['123456789'] }],
+    ['username', { username: 123_456_789 }],
+    ['host', { host: 123_456_789 }],
+    ['port', { port: '123456789' }],
+    ['db', { db: '123456789' }],
+    ['tls', { tls: '123456789' }],
+    ['tls', { tls: null }],
+    ['ca, cert and key', { tls: { cert: '123456789', key: '123456789' } }],
+  ])('is refused, unquoted, with a %s of a type that only JSON knows', (name, config) => {
+    const parse = () => parseTarget(config as object);
+    expect(parse).toThrow(name);
+    expect(parse).not.toThrow('123456789');
   });
 });
