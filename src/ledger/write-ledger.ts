@@ -90,12 +90,21 @@ export function writeLedger(queue: QueueStatus, path: string, options: LedgerOpt
     for (const name of names) queue.off(name, listeners[name] as Listener<typeof name>);
     const others = (writers.get(queue) ?? 1) - 1;
     writers.set(queue, others);
-    const { phase } = queue.health();
-    const isQueueOpen = (phase === 'open' || phase === 'closing') && others === 0;
+    const isQueueOpen = others === 0 && mayTakeJobs(queue);
     closing = lines.close(write({ event: 'closed', writer, ...(isQueueOpen && { isQueueOpen }) }));
     return closing;
   };
   return { close, [Symbol.asyncDispose]: async () => void (await close()) };
+}
+
+/** Of somebody else's queue nothing may be known; that must not keep a ledger from its end. */
+function mayTakeJobs(queue: QueueStatus): boolean {
+  try {
+    const { phase } = queue.health();
+    return phase === 'open' || phase === 'closing';
+  } catch {
+    return false;
+  }
 }
 
 /** A line without what all have. */

@@ -189,15 +189,20 @@ it('says so when it is closed while its queue goes on, unless another ledger of 
   const endOf = (path: string) => linesOf(path).at(-1);
   const [first, second, third] = [newPath(), newPath(), newPath()];
   const queue = new ToldQueue();
-  queue.isClosed = false;
+  queue.phase = 'open';
   const one = writeLedger(queue, first);
   const two = writeLedger(queue, second);
   await one.close();
   expect(endOf(first)).not.toHaveProperty('isQueueOpen');
   await two.close();
   expect(endOf(second)).toMatchObject({ event: 'closed', isQueueOpen: true });
+  // Calls may still be answered.
+  queue.phase = 'closing';
+  const fourth = newPath();
+  await writeLedger(queue, fourth).close();
+  expect(endOf(fourth)).toMatchObject({ isQueueOpen: true });
   const three = writeLedger(queue, third);
-  queue.isClosed = true;
+  queue.phase = 'closed';
   await three.close();
   expect(endOf(third)).not.toHaveProperty('isQueueOpen');
 });

@@ -1,4 +1,4 @@
-import type { HealthReport } from '../../../src/health/health-report.js';
+import type { HealthReport, QueuePhase } from '../../../src/health/health-report.js';
 import type { Listener, QueueEvents } from '../../../src/health/queue-events.js';
 import type { QueueRecognition, QueueStatus } from '../../../src/health/queue-status.js';
 import { Emitter } from '../../../src/queue/emitter.js';
@@ -7,7 +7,7 @@ import { Emitter } from '../../../src/queue/emitter.js';
 export class ToldQueue implements QueueStatus {
   readonly name: string;
   recognition: QueueRecognition | undefined;
-  isClosed: boolean | undefined;
+  phase: QueuePhase | undefined;
   readonly #emitter: Emitter;
 
   constructor(name = 'orders') {
@@ -33,8 +33,10 @@ export class ToldQueue implements QueueStatus {
     return this;
   }
 
+  /** All that somebody asks of it; nothing where the queue is somebody's that cannot tell. */
   health(): HealthReport {
-    throw new Error('Nobody asks it.');
+    if (this.phase === undefined) throw new Error('It cannot tell.');
+    return { phase: this.phase } as HealthReport;
   }
 
   check(): Promise<HealthReport> {
