@@ -28,6 +28,8 @@ export class Books {
   readonly #listener: BooksListener;
   readonly #doubts = new Doubts();
   #isInheritanceKnown = false;
+  /** When the store was looked into last. */
+  #seenParked = 0;
 
   constructor(backlog: Backlog, listener: BooksListener) {
     this.#backlog = backlog;
@@ -153,10 +155,13 @@ export class Books {
     this.totals.dropped += jobs.length;
   }
 
-  /** The store said what it holds, and so many were `parkedBefore`. What is there the first time, and is not known, is inherited. */
-  lookedInto({ pending, parked }: BackupStats, parkedBefore: number): void {
+  /** The store said what it holds. What is there the first time, and is not known, is inherited. */
+  lookedInto({ pending, parked }: BackupStats): void {
+    const parkedBefore = this.#seenParked;
+    this.#seenParked = parked;
     if (this.#isInheritanceKnown) {
-      // Only a person puts jobs back in line behind the queue's back. It may have replayed them since.
+      // Only a person puts jobs back in line behind the queue's back, and it may have replayed them since. One that it has told
+      // of as parked, and that the store has not set aside yet, was not among those before.
       this.#unparked(Math.min(parkedBefore - parked, pending - this.totals.pending));
       return;
     }

@@ -797,12 +797,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   async #lookInto(): Promise<void> {
-    const { parked } = this.#backlog;
     const stats = await this.#backlog.look(() => !this.#writer.isAppending && !this.#replayer.isActive);
     if (stats) {
       if (this.#policy.isClosed) this.#backlog.isStoreWell = true;
       if (stats.pending === 0) this.#books.confirmed(this.#replayer.storeIsEmpty(), 0);
-      this.#books.lookedInto(stats, parked);
+      this.#books.lookedInto(stats);
     }
     this.#refreshStatus();
   }
