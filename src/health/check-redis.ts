@@ -1,5 +1,12 @@
 import type { Clock } from '../clock/clock.js';
-import { boolean, clockOption, describe, integer, method } from '../options/option-checks.js';
+import {
+  boolean,
+  checkOptions,
+  checkSignal,
+  clockOption,
+  describe,
+  integer,
+} from '../options/option-checks.js';
 import { type FailureKind, type RedisFailure, sortFailure } from '../policy/outage.js';
 import { stayedAway } from '../policy/prober.js';
 import { within } from '../policy/within.js';
@@ -8,7 +15,6 @@ import { recogniseClient } from '../redis/connect.js';
 import type { RedisClient } from '../redis/redis-client.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import { untilConnected } from './connecting.js';
-import { checkOptions } from './health-options.js';
 import { REDIS_IS_UP, redisMessage } from './redis-message.js';
 
 /** How {@link checkRedis} asks. */
@@ -127,11 +133,7 @@ function connectionOf(client: unknown): RedisConnection {
 function resolveCheckOptions(options: CheckRedisOptions) {
   checkOptions('checkRedis()', options, known);
   const { signal } = options;
-  if (signal !== undefined) {
-    for (const name of ['throwIfAborted', 'addEventListener', 'removeEventListener']) {
-      method('signal', signal, name);
-    }
-  }
+  checkSignal(signal);
   return {
     timeoutMs: integer('timeoutMs', options.timeoutMs, 1000, 1, 600_000),
     write: boolean('write', options.write, false),

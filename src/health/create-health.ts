@@ -1,6 +1,6 @@
+import { checkOptions } from '../options/option-checks.js';
 import { type FetchHandler, makeFetchHandler } from './fetch-handler.js';
 import {
-  checkOptions,
   checkProbe,
   formatOption,
   type HealthFormat,

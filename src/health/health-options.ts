@@ -1,5 +1,5 @@
 import type { Clock } from '../clock/clock.js';
-import { boolean, clockOption, describe, integer, method } from '../options/option-checks.js';
+import { boolean, checkOptions, clockOption, describe, integer, method } from '../options/option-checks.js';
 import type { HealthProbe } from './health-result.js';
 import type { QueueStatus } from './queue-status.js';
 
@@ -66,18 +66,6 @@ export function resolveHealthOptions(options: HealthOptions): ResolvedHealthOpti
     retryAfterSeconds: integer('retryAfterSeconds', retryAfterSeconds, defaults.retryAfterSeconds, 1, 86_400),
     clock: clockOption(options.clock),
   };
-}
-
-/** Throws a `TypeError` for what is no object, or has something else in it than the `known` options. */
-export function checkOptions(of: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`The options of ${of} must be an object, got ${describe(options)}.`);
-  }
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    const those = known.length === 1 ? 'the only option is' : 'the options are';
-    throw new TypeError(`Unknown option "${name}"; ${those} ${known.join(', ')}.`);
-  }
 }
 
 /** The queues, as a list of one at least. */

@@ -28,6 +28,26 @@ export function clockOption(clock: unknown): Clock {
   return clock as Clock;
 }
 
+/** Throws a `TypeError` for what is no object, or has something else in it than the `known` options. */
+export function checkOptions(of: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`The options of ${of} must be an object, got ${describe(options)}.`);
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const those = known.length === 1 ? 'the only option is' : 'the options are';
+    throw new TypeError(`Unknown option "${name}"; ${those} ${known.join(', ')}.`);
+  }
+}
+
+/** Throws a `TypeError` for what is given as a signal and is none. */
+export function checkSignal(signal: unknown): void {
+  if (signal === undefined) return;
+  for (const name of ['throwIfAborted', 'addEventListener', 'removeEventListener']) {
+    method('signal', signal, name);
+  }
+}
+
 export function method(option: string, value: unknown, name: string): void {
   const found =
     typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;

@@ -7,6 +7,7 @@ import type { HealthReport, HealthStatus, QueuePhase } from '../health/health-re
 import type { DroppedEvent, ErrorEvent, Listener, QueueEvents } from '../health/queue-events.js';
 import type { CheckOptions, QueueRecognition, QueueStatus } from '../health/queue-status.js';
 import type { JobRecord } from '../job/job-record.js';
+import { boolean, checkOptions, checkSignal, describe } from '../options/option-checks.js';
 import { type BreakerState, type IsolationHandle, RedisPolicy } from '../policy/default-policy.js';
 import { type CallContext, guardedCall } from '../policy/guarded-call.js';
 import type { FailureKind, RedisFailure } from '../policy/outage.js';
@@ -321,14 +322,20 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   async replay(
     options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: ReplayProgress) => void } = {},
   ): Promise<ReplayResult> {
+    checkOptions('replay()', options, ['signal', 'onProgress']);
+    const { signal, onProgress } = options;
+    checkSignal(signal);
+    if (onProgress !== undefined && typeof onProgress !== 'function') {
+      throw new TypeError(`Option "onProgress" must be a function, got ${describe(onProgress)}.`);
+    }
     this.#checkOpen();
     await this.#opened;
     // A client that is just connecting, or for a moment away, is waited for like in enqueue().
     const { clock, deadlineMs } = this.#options;
-    await untilReady(this.#gateway, clock, deadlineMs, () => !options.signal?.aborted, false);
+    await untilReady(this.#gateway, clock, deadlineMs, () => !signal?.aborted, false);
     if (this.#breaker === 'open' || this.#breaker === 'half-open') await this.#prober.probe();
     await this.#look();
-    return this.#replayer.replay(options.signal, options.onProgress);
+    return this.#replayer.replay(signal, onProgress);
   }
 
   /** How jobs are laid down, and how long it is known afterwards that they were. */
@@ -369,10 +376,12 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
   }
 
   async check(options: CheckOptions = {}): Promise<HealthReport> {
-    if (this.#closing) return this.health();
+    checkOptions('check()', options, ['timeoutMs', 'signal']);
+    checkSignal(options.signal);
     const { clock, attemptTimeoutMs } = this.#options;
     const timeoutMs = options.timeoutMs ?? attemptTimeoutMs;
     checkTimeout(timeoutMs);
+    if (this.#closing) return this.health();
     const over = new AbortController();
     const { signal } = options;
     const end = () => over.abort();
@@ -406,6 +415,11 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
     call: (client: Client, context: CallContext) => Promise<Result>,
     options: { readonly idempotent?: boolean } = {},
   ): Promise<Result> {
+    checkOptions('execute()', options, ['idempotent']);
+    const idempotent = boolean('idempotent', options.idempotent, false);
+    if (typeof call !== 'function') {
+      throw new TypeError(`execute() takes a function that is given your client, got ${describe(call)}.`);
+    }
     this.#checkOpen();
     const { clock, deadlineMs, attemptTimeoutMs } = this.#options;
     return guardedCall(
@@ -413,7 +427,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
       this.#policy,
       clock,
       (client, context) => call(client as Client, context),
-      { idempotent: options.idempotent ?? false, deadlineMs, attemptTimeoutMs },
+      { idempotent, deadlineMs, attemptTimeoutMs },
     );
   }
 
@@ -427,6 +441,7 @@ export class ResilientQueue<Jobs extends object = UntypedJobs, T extends Transpo
    */
   close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<{ pending: number }> {
     try {
+      checkOptions('close()', options, ['timeoutMs']);
       if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
     } catch (error) {
       return Promise.reject(error);

@@ -206,6 +206,31 @@ describe('a bad queue', () => {
   });
 });
 
+describe('a bad call', () => {
+  type Call = (queue: ResilientQueue) => Promise<unknown>;
+  const bad = <Value>(value: unknown) => value as Value;
+  it.each<[string, Call]>([
+    ['check(null)', (queue) => queue.check(bad(null))],
+    ['check() with an option that there is not', (queue) => queue.check(bad({ timeout: 5 }))],
+    ['check() with no AbortSignal', (queue) => queue.check({ signal: bad('now') })],
+    ['replay(null)', (queue) => queue.replay(bad(null))],
+    ['replay() with no AbortSignal', (queue) => queue.replay({ signal: bad({}) })],
+    ['replay() with no function', (queue) => queue.replay({ onProgress: bad(1) })],
+    ['execute() without a function', (queue) => queue.execute(undefined as unknown as () => Promise<void>)],
+    ['execute() with null', (queue) => queue.execute(async () => 1, bad(null))],
+    ['execute() that is perhaps idempotent', (queue) => queue.execute(async () => 1, { idempotent: bad(1) })],
+    ['close(null)', (queue) => queue.close(bad(null))],
+    ['close() with an option that there is not', (queue) => queue.close(bad({ timeout: 5 }))],
+  ])('is refused, saying what is expected, and the queue goes on: %s', async (_, call) => {
+    const { queue } = openQueue();
+    const error = await rejectionOf(call(queue));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).toMatch(/option|execute\(\) takes a function/i);
+    expect(String(error)).not.toMatch(/Cannot read/);
+    expect(await queue.enqueue('job')).toMatchObject(ENQUEUED);
+  });
+});
+
 describe('after close()', () => {
   it('everything but health is refused, and nothing is written', async () => {
     const opened = openQueue();
