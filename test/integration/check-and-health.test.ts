@@ -261,7 +261,7 @@ it('tells each change of the status once', async () => {
 it('tells once that an outage began, and what became of its jobs when it is over', async () => {
   await using server = await RedisServer.start();
   // On a busy machine the first to fail would be a timeout.
-  const { queue, outages } = open(server.port, { attemptTimeoutMs: 500 });
+  const { queue, outages } = open(server.port, { deadlineMs: 2000, attemptTimeoutMs: 2000 });
   const ledger = new Ledger();
   const ended = new AbortController();
   const load = runLoad({

@@ -269,18 +269,25 @@ it('deadConnections: a reply that was on its way is lost too', async () => {
 it('latency: adds its time to a round trip once, and keeps the order also when it shrinks', async () => {
   const client = await dial();
   client.send('PING');
-  await client.receives('+PONG\r\n');
-  proxy.latency(80);
-  const startedAt = performance.now();
-  client.send('RPUSH order a');
-  await sleep(5);
-  proxy.latency(0);
-  client.send('RPUSH order b');
-  await client.receives('+PONG\r\n:1\r\n:2\r\n');
-  const took = performance.now() - startedAt;
-  expect(took).toBeGreaterThanOrEqual(79);
-  expect(took).toBeLessThan(155);
-  expect(await server.command('LRANGE', 'order', '0', '-1')).toEqual(['a', 'b']);
+  let replies = '+PONG\r\n';
+  await client.receives(replies);
+  const durations: number[] = [];
+  // A busy machine adds its own time, but not to each.
+  for (let n = 0; n < 10 && (durations.length < 3 || Math.min(...durations) >= 155); n++) {
+    proxy.latency(80);
+    const startedAt = performance.now();
+    client.send('RPUSH order a');
+    await sleep(5);
+    proxy.latency(0);
+    client.send('RPUSH order b');
+    replies += `:${2 * n + 1}\r\n:${2 * n + 2}\r\n`;
+    await client.receives(replies);
+    durations.push(performance.now() - startedAt);
+  }
+  const fastest = Math.min(...durations);
+  expect(fastest).toBeGreaterThanOrEqual(79);
+  expect(fastest).toBeLessThan(155);
+  expect(await server.command('LRANGE', 'order', '0', '-1')).toEqual(durations.flatMap(() => ['a', 'b']));
 });
 
 it('garbage: replies are replaced by what no RESP parser reads, and the connection goes on after heal()', async () => {
