@@ -17,7 +17,7 @@ export function bullMq(prefix: string): Evidence {
   return {
     async lookIntoQueue(inquiry) {
       for (const list of LISTS) {
-        await lookIntoList(inquiry, keyOf(inquiry.queue, list), (id) => keyOf(inquiry.queue, id));
+        await lookIntoList(inquiry, keyOf(inquiry.queue, list), 'head', (id) => keyOf(inquiry.queue, id));
       }
     },
     async lookForTraces(inquiry) {
