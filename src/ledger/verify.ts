@@ -55,7 +55,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     const evicted = said ?? 'nothing';
     saysEvicted = said !== undefined;
     const inquiry: Inquiry = {
-      ...{ connection, queue, book, evicted, callerMs: recognition.callerMs },
+      ...{ connection, queue, book, evicted, ...recognition },
       // An epoch's last use may have been noted that much before it.
       deliveriesSince: now - recognition.generatedMs + CLOCKS_MS + FRESH_MS,
       callersSince: now - recognition.callerMs + CLOCKS_MS,

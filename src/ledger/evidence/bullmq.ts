@@ -21,10 +21,11 @@ export function bullMq(prefix: string): Evidence {
       }
     },
     async lookForTraces(inquiry) {
-      const { queue, book, deliveriesSince, evicted } = inquiry;
+      const { queue, book, deliveriesSince, generatedMs, evicted } = inquiry;
       await lookForKeys(inquiry, (id) => [keyOf(queue, id), keyOf(queue, `de:${deduplicationId(id)}`)]);
-      for (const { page, index } of missing(book.jobs())) {
-        if (page.acceptedAt(index) < deliveriesSince) page.set(index, KNOWN.forgettable);
+      for (const job of missing(book.jobs())) {
+        const { page, index } = job;
+        if (book.knownSince(job, generatedMs) < deliveriesSince) page.set(index, KNOWN.forgettable);
         else if (evicted !== 'nothing') page.set(index, KNOWN.evictable);
       }
     },
