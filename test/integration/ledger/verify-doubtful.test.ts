@@ -281,6 +281,26 @@ it.each(['streams', 'rq', 'bullmq'])(
   },
 );
 
+it('does not call a job lost that was accepted again by an unseen backup just after it had been given up', async () => {
+  const site = await ledgerSite();
+  site.queue.isolate();
+  await site.queue.enqueue('order.confirm', {}, { id: 'mine' });
+  await site.end();
+  const path = temporaryFolder();
+  const next = new ResilientQueue(QUEUE, { redis: site.redis, backup: new LmdbBackupStore({ path }) });
+  const ledger = writeLedger(next, site.path);
+  next.isolate();
+  expect((await next.enqueue('order.confirm', {}, { id: 'mine' })).outcome).toBe('backed-up');
+  await next.close();
+  await ledger.close();
+  expect(await site.verify()).toMatchObject({
+    code: 2,
+    report: { jobs: 1, counts: { lost: 0 }, unknowable: { 'backup-not-seen': 1 } },
+  });
+  expect((await site.verify('--backup-lmdb', path)).report.counts).toMatchObject({ pending: 1, lost: 0 });
+  expect((await site.verify('--backup-gone')).report.counts).toMatchObject({ lost: 1 });
+});
+
 it('does not call lost what was put into a backup that it does not see because Redis had lost it', async () => {
   const backupPath = temporaryFolder();
   const backup = new LmdbBackupStore({ path: backupPath });
