@@ -301,6 +301,20 @@ it('does not call a job lost that was accepted again by an unseen backup just af
   expect((await site.verify('--backup-gone')).report.counts).toMatchObject({ lost: 1 });
 });
 
+it('does not call a job lost whose id a Redis may have evicted before it was started anew', async () => {
+  const site = await ledgerSite();
+  const [callers = ''] = await site.enqueue(2);
+  await site.end();
+  await site.server.command('DEL', STREAM, keys.marker(callers));
+  await site.server.command('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru');
+  expect((await site.verify()).report.counts).toMatchObject({ delivered: 1, lost: 1 });
+  await site.server.command('CONFIG', 'SET', 'maxmemory', '100mb');
+  expect(await site.verify()).toMatchObject({
+    code: 2,
+    report: { counts: { delivered: 1, lost: 0 }, unknowable: { evicted: 1 } },
+  });
+});
+
 it('does not call lost what was put into a backup that it does not see because Redis had lost it', async () => {
   const backupPath = temporaryFolder();
   const backup = new LmdbBackupStore({ path: backupPath });
