@@ -38,19 +38,27 @@ export async function refuseReplica(connection: RedisConnection): Promise<boolea
 export type Evicted = 'nothing' | 'what expires' | 'any key';
 
 /**
- * What the server may have evicted, as far as it says. Of what expires, only that it has since it started. Of any key, also that it
- * may: a server that started anew, or was a replica before, does not know what was evicted, and nothing would look amiss. Undefined:
- * it does not say.
+ * What the server may have evicted in the last `withinMs`, as far as it says. One that started anew since, or was a replica before,
+ * does not know what was evicted. Of any key it is enough that it may: nothing would look amiss. Undefined: it does not say.
  */
-export async function whatIsEvicted(connection: RedisConnection): Promise<Evicted | undefined> {
+export async function whatIsEvicted(
+  connection: RedisConnection,
+  withinMs: number,
+): Promise<Evicted | undefined> {
   const read = (section: string) => connection.send(['INFO', section], '').catch(onlyRefusal).then(String);
   const memory = await read('memory');
   if (/^maxmemory_policy:allkeys-/m.test(memory) && /^maxmemory:[1-9]/m.test(memory)) return 'any key';
+  const isVolatile = /^maxmemory_policy:volatile-/m.test(memory);
   const [, evictedKeys] = /^evicted_keys:(\d+)/m.exec(await read('stats')) ?? [];
   if (evictedKeys === undefined) return undefined;
-  if (evictedKeys === '0') return 'nothing';
+  if (evictedKeys === '0') {
+    if (!isVolatile || !/^maxmemory:[1-9]/m.test(memory)) return 'nothing';
+    const [, upSeconds = 0] = /^uptime_in_seconds:(\d+)/m.exec(await read('server')) ?? [];
+    const wasNeverReplica = /^second_repl_offset:-1\b/m.test(await read('replication'));
+    return wasNeverReplica && Number(upSeconds) * 1000 >= withinMs ? 'nothing' : 'what expires';
+  }
   // Where nothing is evicted any more, the policy was another one when it was: which, nobody knows.
-  return /^maxmemory_policy:volatile-/m.test(memory) ? 'what expires' : 'any key';
+  return isVolatile ? 'what expires' : 'any key';
 }
 
 /** What Redis refuses to say is not needed, and managed ones refuse in words of their own; a Redis that does not answer is of no use. */

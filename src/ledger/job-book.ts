@@ -1,4 +1,5 @@
 import { isDeliveryId, parseDeliveryId } from '../recognition/delivery-id.js';
+import { CLOCKS_MS } from './clocks.js';
 import { JobPage, KNOWN } from './job-page.js';
 import type { AcceptedLine, DroppedLine, LedgerLine, ParkedLine } from './ledger-line.js';
 
@@ -18,6 +19,8 @@ export class JobBook {
   readonly #callers = new JobPage();
   readonly #callersIds: string[] = [];
   readonly #indexes = new Map<string, number>();
+  /** When jobs were accepted, of those that were more than once. */
+  readonly #acceptances = new Map<string, Set<number>>();
   #size = 0;
 
   get size(): number {
@@ -35,6 +38,7 @@ export class JobBook {
       // It tells nothing of when the job was laid down, so nothing of how long it is known.
       page.set(index, KNOWN.duplicate);
     } else if (isAccepted(line)) {
+      this.#noteAcceptance(job, line.at);
       // Files are read one after the other, whenever their lines were written.
       if (line.at < page.acceptedAt(index)) return;
       page.accepted(index, line.at);
@@ -51,6 +55,19 @@ export class JobBook {
   /** For a new look into the queue. */
   forgetPlaces(): void {
     for (const page of [...this.epochs.values(), this.#callers]) page.forgetPlaces();
+  }
+
+  /**
+   * Since when Redis may remember the job, which it does for `windowMs`: accepted once more meanwhile, by the backup, it is a
+   * duplicate when it is replayed, and not remembered for longer.
+   */
+  knownSince({ id, page, index }: BookedJob, windowMs: number): number {
+    let since = page.acceptedAt(index);
+    const times = [...(this.#acceptances.get(id) ?? [])].sort((one, other) => other - one);
+    for (const at of times) {
+      if (since - at < windowMs + CLOCKS_MS) since = at;
+    }
+    return since;
   }
 
   find(id: string): BookedJob | undefined {
@@ -80,6 +97,13 @@ export class JobBook {
     for (const [index, id] of this.#callersIds.entries()) {
       yield { id, page: this.#callers, index, epoch: undefined };
     }
+  }
+
+  #noteAcceptance({ id, page, index }: BookedJob, at: number): void {
+    const last = page.acceptedAt(index);
+    if (last === 0 || last === at) return;
+    const times = this.#acceptances.get(id) ?? new Set([last]);
+    this.#acceptances.set(id, times.add(at));
   }
 
   #open(id: string): BookedJob {

@@ -11,21 +11,22 @@ const START = '{"v":';
 
 /**
  * Hands each line of the ledger at `path` to `onLine`, in its order, and holds no more of it in memory than a piece. `undefined`
- * stands for one that is torn or none of a ledger; a whole line that was written right behind a torn one is read. Rejects where
- * the file cannot be read, or is none (a pipe can be read only once, and may have no end), or a later release wrote to it.
+ * stands for one that is torn or none of a ledger (`text` is what it was); a whole line that was written right behind a torn one
+ * is read. Rejects where the file cannot be read, or is none (a pipe can be read only once, and may have no end), or a later
+ * release wrote to it.
  */
 export async function readLedger(
   path: string,
-  onLine: (line: LedgerLine | undefined) => void,
+  onLine: (line: LedgerLine | undefined, text: string) => void,
 ): Promise<void> {
   const read = (text: string) => {
     if (text.trim() === '') return;
     const line = readLedgerLine(text);
-    onLine(line);
+    onLine(line, text);
     // One writer was killed in the middle of a line, and another went on in it.
     const next = line ? 0 : text.lastIndexOf(START);
     const behind = next > 0 ? readLedgerLine(text.slice(next)) : undefined;
-    if (behind) onLine(behind);
+    if (behind) onLine(behind, text);
   };
   const stats = await stat(path);
   if (!stats.isFile()) throw notAFile(path, stats);

@@ -49,7 +49,8 @@ export function verdictOn(
   // Told of a job before it was accepted once more, it says nothing of this one; but two processes may have two clocks.
   if (toldAt > 0 && toldAt >= acceptedAt - CLOCKS_MS) {
     if (is(KNOWN.toldDropped)) return toldAt >= acceptedAt ? 'dropped' : 'clocks-differ';
-    if (is(KNOWN.toldLost)) return 'lost';
+    // If it is of the former, the later one counts.
+    if (is(KNOWN.toldLost) && toldAt >= acceptedAt) return 'lost';
     // That it still waits there only a look into the backup tells.
     if (is(KNOWN.toldParked)) return wasBackupSeen ? 'parked-no-more' : 'backup-not-seen';
   }

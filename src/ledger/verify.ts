@@ -45,17 +45,19 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       (transport === 'bullmq' ? DAY_MS : 7 * DAY_MS),
     callerMs: asked.callerMs ?? shortest(recognitions, 'callerMs') ?? DAY_MS,
   };
+  // Bitmaps have no expiry, BullMQ's deduplication has.
+  const expiresMs = transport === 'bullmq' ? recognition.generatedMs : recognition.callerMs;
   const isPrimary = await refuseReplica(connection);
   let saysEvicted = true;
   const look = async () => {
     // Before Redis: a job that is replayed meanwhile is found in both, and never in neither.
     for (const admin of admins) await lookIntoBackup(admin, queue, book, asked.timeoutMs);
     const now = clock.now();
-    const said = await whatIsEvicted(connection);
+    const said = await whatIsEvicted(connection, expiresMs);
     const evicted = said ?? 'nothing';
     saysEvicted = said !== undefined;
     const inquiry: Inquiry = {
-      ...{ connection, queue, book, evicted, callerMs: recognition.callerMs },
+      ...{ connection, queue, book, evicted, ...recognition },
       // An epoch's last use may have been noted that much before it.
       deliveriesSince: now - recognition.generatedMs + CLOCKS_MS + FRESH_MS,
       callersSince: now - recognition.callerMs + CLOCKS_MS,

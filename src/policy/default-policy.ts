@@ -55,6 +55,8 @@ export class RedisPolicy {
   /** Counts openings: an attempt that began before one says nothing about Redis after it. */
   #openings = 0;
   #lastFailure: RedisFailure | undefined;
+  /** The breaker is about to be open again. */
+  #isReopening = false;
 
   constructor(options: {
     readonly breaker: Breaker;
@@ -83,11 +85,11 @@ export class RedisPolicy {
   }
 
   get state(): BreakerState {
-    return names[this.#breaker.state];
+    return this.#isReopening ? 'open' : names[this.#breaker.state];
   }
 
   get isClosed(): boolean {
-    return this.#breaker.state === CircuitState.Closed;
+    return this.#breaker.state === CircuitState.Closed && !this.#isReopening;
   }
 
   /** The last failure that the breaker was told of. */
@@ -125,8 +127,15 @@ export class RedisPolicy {
   reopen(): void {
     const failure = this.#lastFailure;
     if (!failure || !this.isClosed) return;
+    // It takes a few turns of the queue of promises: who comes meanwhile does not find it closed, and ends nothing by succeeding.
+    this.#isReopening = true;
     this.#trippable.tripOnFailure();
-    this.#breaker.execute(() => Promise.reject(failure.as('outage'))).catch(() => {});
+    const opening = this.#breaker.execute(() => Promise.reject(failure.as('outage')));
+    opening
+      .catch(() => {})
+      .finally(() => {
+        this.#isReopening = false;
+      });
   }
 
   #once<T>(attempt: () => Promise<T>): Promise<T> {
@@ -136,7 +145,7 @@ export class RedisPolicy {
     // A closed breaker of cockatiel's does no more on success than to tell its strategy, so that is all that is done here.
     return attempt().then(
       (value) => {
-        this.#trippable.success(CircuitState.Closed);
+        if (this.#openings === openings) this.#trippable.success(CircuitState.Closed);
         return value;
       },
       (error: unknown) => this.#failed(error, openings),

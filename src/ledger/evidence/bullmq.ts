@@ -17,14 +17,15 @@ export function bullMq(prefix: string): Evidence {
   return {
     async lookIntoQueue(inquiry) {
       for (const list of LISTS) {
-        await lookIntoList(inquiry, keyOf(inquiry.queue, list), (id) => keyOf(inquiry.queue, id));
+        await lookIntoList(inquiry, keyOf(inquiry.queue, list), 'head', (id) => keyOf(inquiry.queue, id));
       }
     },
     async lookForTraces(inquiry) {
-      const { queue, book, deliveriesSince, evicted } = inquiry;
+      const { queue, book, deliveriesSince, generatedMs, evicted } = inquiry;
       await lookForKeys(inquiry, (id) => [keyOf(queue, id), keyOf(queue, `de:${deduplicationId(id)}`)]);
-      for (const { page, index } of missing(book.jobs())) {
-        if (page.acceptedAt(index) < deliveriesSince) page.set(index, KNOWN.forgettable);
+      for (const job of missing(book.jobs())) {
+        const { page, index } = job;
+        if (book.knownSince(job, generatedMs) < deliveriesSince) page.set(index, KNOWN.forgettable);
         else if (evicted !== 'nothing') page.set(index, KNOWN.evictable);
       }
     },

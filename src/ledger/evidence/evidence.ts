@@ -11,7 +11,9 @@ export interface Inquiry {
   readonly deliveriesSince: number;
   /** Likewise ids of callers. */
   readonly callersSince: number;
-  /** How long an id of a caller is known, ms. */
+  /** How long a delivery is known, ms. */
+  readonly generatedMs: number;
+  /** Likewise an id of a caller. */
   readonly callerMs: number;
   readonly evicted: Evicted;
 }

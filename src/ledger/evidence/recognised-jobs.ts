@@ -44,7 +44,7 @@ async function lookForBits(inquiry: Inquiry, epoch: string): Promise<void> {
 }
 
 async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Promise<void> {
-  const { connection, queue, deliveriesSince, callersSince, evicted } = inquiry;
+  const { connection, queue, book, deliveriesSince, callersSince, callerMs, evicted } = inquiry;
   const keys = queueKeys(queue);
   const ids = jobs.map(({ id }) => id);
   const holders = await readHolders(connection, keys, ids);
@@ -52,10 +52,12 @@ async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Pro
   const unheld = ids.find((_, i) => holders[i] === '');
   if (unheld !== undefined) await connection.send(['GET', keys.marker(unheld)], keys.marker(unheld));
   await Promise.all(
-    jobs.map(async ({ page, index }, i) => {
+    jobs.map(async (job, i) => {
+      const { page, index } = job;
       const holder = holders[i] ?? '';
+      const since = book.knownSince(job, callerMs);
       if (holder === '') {
-        if (page.acceptedAt(index) < callersSince) page.set(index, KNOWN.forgettable);
+        if (since < callersSince) page.set(index, KNOWN.forgettable);
         // Unlike a bit, a marker has an expiry: the first that is evicted.
         else if (evicted !== 'nothing') page.set(index, KNOWN.evictable);
       } else if (isDeliveryId(holder)) {
@@ -65,7 +67,7 @@ async function lookForMarkers(inquiry: Inquiry, jobs: readonly BookedJob[]): Pro
         const [bit] = listOf(await connection.send(['BITFIELD', key, 'GET', 'u1', String(seq)], key));
         if (Number(bit) === 1) page.set(index, KNOWN.delivered);
         // With windows of your own a marker may outlive its bit.
-        else if (page.acceptedAt(index) < deliveriesSince) page.set(index, KNOWN.forgettable);
+        else if (since < deliveriesSince) page.set(index, KNOWN.forgettable);
       }
     }),
   );

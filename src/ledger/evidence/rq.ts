@@ -14,7 +14,7 @@ const hashOf = (id: string) => rqJobKey({ id });
 
 /** What jobs of RQ leave behind: their place in line, their bits, and the hash that RQ keeps for a while. */
 export const rq: Evidence = {
-  lookIntoQueue: (inquiry) => lookIntoList(inquiry, rqKeys(inquiry.queue).queue, hashOf),
+  lookIntoQueue: (inquiry) => lookIntoList(inquiry, rqKeys(inquiry.queue).queue, 'tail', hashOf),
   async lookForTraces(inquiry) {
     await lookForRecognition(inquiry);
     // What recognition may have forgotten, RQ may still have.

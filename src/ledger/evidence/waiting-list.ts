@@ -7,20 +7,22 @@ import { listOf } from './list-of.js';
 const PAGE = 1000;
 
 /**
- * Marks the jobs whose ids stand in the list at `key`. The list moves while it is read, so one that is met twice counts as doubled
- * only if Redis, asked for this id alone, finds it twice. What else a job consists of is at `hashOf(id)`: where Redis evicts, an id
+ * Marks the jobs whose ids stand in the list at `key`. The list moves while it is read: from the end that jobs are added at, so that
+ * none is passed over when others are taken at the other end, and one that is met twice counts as doubled only if Redis, asked for
+ * this id alone, finds it twice. What else a job consists of is at `hashOf(id)`: where Redis evicts, an id
  * in line without it is of a job that may never run.
  */
 export async function lookIntoList(
   inquiry: Inquiry,
   key: string,
+  addedAt: 'head' | 'tail',
   hashOf: (id: string) => string,
 ): Promise<void> {
   const { connection, book, evicted } = inquiry;
   const again = new Map<string, BookedJob>();
   for (let from = 0; ; from += PAGE) {
-    const range = [String(from), String(from + PAGE - 1)];
-    const ids = listOf(await connection.send(['LRANGE', key, ...range], key)).map(String);
+    const range = addedAt === 'head' ? [from, from + PAGE - 1] : [-from - PAGE, -from - 1];
+    const ids = listOf(await connection.send(['LRANGE', key, ...range.map(String)], key)).map(String);
     const jobs: BookedJob[] = [];
     for (const id of ids) {
       const job = book.find(id);

@@ -87,12 +87,19 @@ it('says why nothing could be found out, with exit code 2', async () => {
   writeFileSync(ledger, `${JSON.stringify(line)}\n`);
   const compressed = join(folder, 'ledger.ndjson.gz');
   writeFileSync(compressed, Buffer.from([0x1f, 0x8b, 0x0a, 0x08, 0x00]));
+  const short = join(folder, 'short.ndjson.gz');
+  writeFileSync(short, Buffer.from([0x1f, 0x8b, 0x08, 0x00]));
   const right = `redis://:secret@127.0.0.1:${server.port}`;
   const cases: [readonly string[], string, string][] = [
     [['--ledger', join(folder, 'none')], right, 'ENOENT'],
     [['--ledger', folder], right, 'is a folder'],
     [['--ledger', '/dev/zero'], right, 'is a device'],
-    [['--ledger', ledger, '--ledger', compressed], right, 'none of its 2 lines is one. If it is compressed'],
+    [
+      ['--ledger', ledger, '--ledger', compressed],
+      right,
+      'none of its lines is one (of 2). If it is compressed',
+    ],
+    [['--ledger', ledger, '--ledger', short], right, 'none of its lines is one (of 1). If it is compressed'],
     [
       ['--ledger', ledger],
       right,

@@ -245,6 +245,76 @@ it('does not think that Redis remembers an id for longer because it was told aga
   expect(code).toBe(2);
 });
 
+it('does not think that Redis remembers an id for longer because it was accepted again by the backup', async () => {
+  const site = await ledgerSite();
+  await site.queue.enqueue('order.confirm', {}, { id: 'mine' });
+  await waitFor(async () => (await readFile(site.path, 'utf8')).includes('"mine"'), { what: 'its line' });
+  await age(site.path, 23.5 * HOUR_MS);
+  const isolation = site.queue.isolate();
+  expect((await site.queue.enqueue('order.confirm', {}, { id: 'mine' })).outcome).toBe('backed-up');
+  isolation.dispose();
+  await site.isUp();
+  expect(site.queue.health().totals).toMatchObject({ accepted: 2, delivered: 2, recognised: 1 });
+  await site.end();
+  await age(site.path, HOUR_MS);
+  // A day after it was laid down its marker is gone, whatever came in between.
+  await site.server.command('DEL', STREAM, keys.marker('mine'));
+  const { code, report } = await site.verify('--backup-gone');
+  expect(report).toMatchObject({ jobs: 1, counts: { lost: 0 }, unknowable: { 'window-passed': 1 } });
+  expect(code).toBe(2);
+});
+
+it.each(['streams', 'rq', 'bullmq'])(
+  'knows of a job of %s that was accepted several times since when it may be remembered',
+  async (transport) => {
+    const site = await ledgerSite();
+    await site.end();
+    const path = join(site.folder, 'several.ndjson');
+    const ago = (hours: number, id: string, event = 'backed-up') =>
+      line(event, Date.now() - hours * HOUR_MS, id);
+    const chain = [ago(12, 'chain'), ago(1, 'chain'), ago(30, 'chain', 'enqueued')];
+    await writeFile(path, [...chain, ago(49, 'gap', 'enqueued'), ago(1, 'gap'), ago(1, 'once')].join(''));
+    const args = ['--transport', transport, '--backup-gone'];
+    const { report } = await verifyOn(site.server, path, ...args);
+    expect(report.examples).toMatchObject({ unknowable: ['chain'], lost: ['gap', 'once'] });
+    expect(report.unknowable['window-passed']).toBe(1);
+  },
+);
+
+it('does not call a job lost that was accepted again by an unseen backup just after it had been given up', async () => {
+  const site = await ledgerSite();
+  site.queue.isolate();
+  await site.queue.enqueue('order.confirm', {}, { id: 'mine' });
+  await site.end();
+  const path = temporaryFolder();
+  const next = new ResilientQueue(QUEUE, { redis: site.redis, backup: new LmdbBackupStore({ path }) });
+  const ledger = writeLedger(next, site.path);
+  next.isolate();
+  expect((await next.enqueue('order.confirm', {}, { id: 'mine' })).outcome).toBe('backed-up');
+  await next.close();
+  await ledger.close();
+  expect(await site.verify()).toMatchObject({
+    code: 2,
+    report: { jobs: 1, counts: { lost: 0 }, unknowable: { 'backup-not-seen': 1 } },
+  });
+  expect((await site.verify('--backup-lmdb', path)).report.counts).toMatchObject({ pending: 1, lost: 0 });
+  expect((await site.verify('--backup-gone')).report.counts).toMatchObject({ lost: 1 });
+});
+
+it('does not call a job lost whose id a Redis may have evicted before it was started anew', async () => {
+  const site = await ledgerSite();
+  const [callers = ''] = await site.enqueue(2);
+  await site.end();
+  await site.server.command('DEL', STREAM, keys.marker(callers));
+  await site.server.command('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru');
+  expect((await site.verify()).report.counts).toMatchObject({ delivered: 1, lost: 1 });
+  await site.server.command('CONFIG', 'SET', 'maxmemory', '100mb');
+  expect(await site.verify()).toMatchObject({
+    code: 2,
+    report: { counts: { delivered: 1, lost: 0 }, unknowable: { evicted: 1 } },
+  });
+});
+
 it('does not call lost what was put into a backup that it does not see because Redis had lost it', async () => {
   const backupPath = temporaryFolder();
   const backup = new LmdbBackupStore({ path: backupPath });

@@ -5,6 +5,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { MemoryBackupStore, queueKeys, ResilientQueue } from '../../../src/index.js';
 import { verify, writeLedger } from '../../../src/ledger/index.js';
 import { parseDeliveryId } from '../../../src/recognition/delivery-id.js';
+import { recogniseClient } from '../../../src/redis/connect.js';
+import type { RedisConnection } from '../../../src/redis/redis-connection.js';
 import { RqTransport } from '../../../src/transport/rq.js';
 import { bullMqSite } from '../../support/bullmq/bullmq-site.js';
 import { bullMqKinds } from '../../support/bullmq/kinds.js';
@@ -30,7 +32,7 @@ async function rqSite() {
   }
   await queue.close();
   await ledger.close();
-  return { server, ids, path, verify: () => verifyOn(server, path, '--transport', 'rq') };
+  return { server, redis, ids, path, verify: () => verifyOn(server, path, '--transport', 'rq') };
 }
 
 it('finds every job of RQ, waiting or run and gone, and says that all is well', async () => {
@@ -107,6 +109,30 @@ async function evict(server: RedisServer): Promise<void> {
   expect(await server.command('INFO', 'stats')).toMatch(/^evicted_keys:[1-9]/m);
   await server.command('CONFIG', 'SET', 'maxmemory', '0');
 }
+
+it('finds a job of RQ doubled while workers take others from the list', async () => {
+  const { server, redis, ids, path } = await rqSite();
+  const others = Array.from({ length: 969 }, (_, n) => `other-${n}`);
+  await server.command('DEL', RQ_LIST);
+  await server.command('RPUSH', RQ_LIST, 'taken', ...ids, ...others, ids[3] as string, 'last');
+  const connection = recogniseClient(redis) as RedisConnection;
+  let pages = 0;
+  const atWork: RedisConnection = {
+    client: redis,
+    isReady: true,
+    send: async (args, key) => {
+      const reply = await connection.send(args, key);
+      if (args[0] === 'LRANGE' && pages++ === 0) await server.command('LPOP', RQ_LIST);
+      return reply;
+    },
+    listen: (hints) => connection.listen(hints),
+    destroy: () => {},
+  };
+  const { counts, examples } = await verify({ queue: QUEUE, ledger: path, redis: atWork });
+  expect(pages).toBe(2);
+  expect(counts).toMatchObject({ doubled: 1, delivered: 29 });
+  expect(examples.doubled).toEqual([ids[3]]);
+});
 
 it('does not count on a job of RQ that stands in line without its hash, where Redis evicts', async () => {
   const { server, ids, verify } = await rqSite();
