@@ -12,7 +12,7 @@ import {
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { ResilientQueue, streamKey } from '@morningai/resilient-queue';
+import { MemoryBackupStore, ResilientQueue, streamKey } from '@morningai/resilient-queue';
 import { LmdbBackupStore } from '@morningai/resilient-queue/backup/lmdb';
 import { createHealth } from '@morningai/resilient-queue/health';
 import { writeLedger } from '@morningai/resilient-queue/ledger';
@@ -134,6 +134,24 @@ it('has commands that say what is the matter, in every phase of an outage, and p
   expect(proof.output).toMatch(/delivered +50 .*lost +0.*doubled +0.*^WELL: /ms);
   expect(proof.code, proof.output).toBe(0);
   expect([...person.untried]).toEqual([]);
+});
+
+it('takes nobody away from a Redis that refuses writes, although an idle service has not noticed yet', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no', args: ['--maxmemory', '1'] });
+  const redis = new Redis(server.port);
+  onTestFinished(() => redis.disconnect());
+  const queue = new ResilientQueue(QUEUE, { redis, backup: new MemoryBackupStore() });
+  onTestFinished(async () => void (await queue.close()));
+  const ready = createHealth(queue).nodeHandler('readiness');
+  const http = createServer((request, response) => void ready(request, response)).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  onTestFinished(() => void http.close());
+  await waitFor(() => redis.status === 'ready', { what: 'the client to be connected' });
+  const person = await onCall(server, `http://127.0.0.1:${(http.address() as AddressInfo).port}`);
+  expect((await person.types('/health/ready')).output).toMatch(/"observedValue":"up"/);
+  const [, whatToDo = ''] = /^\| `up` \|.*\| ([^|]*) \|$/m.exec(runbook) ?? [];
+  expect(whatToDo).toMatch(/^go on with 2\./);
+  expect((await person.types('SET rsq:by-hand')).output).toMatch(/^OOM/);
 });
 
 it('has a row for every kind of failure that an event may name', () => {
