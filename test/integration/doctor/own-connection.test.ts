@@ -69,8 +69,8 @@ describe.each(kinds)("the doctor's own connection, of $name", ({ name, open }) =
       onTestFinished(() => connection.destroy());
       return connection.send(['GET', 'a'], 'a');
     });
-    // ioredis 5 does not wait for the answer to AUTH: its first command is refused.
-    await expect(answered).rejects.toThrow(name === 'ioredis 5' ? 'NOAUTH' : 'WRONGPASS');
+    // ioredis 5 may not wait for the answer to AUTH: then its first command is refused.
+    await expect(answered).rejects.toThrow(name === 'ioredis 5' ? /^(?:WRONGPASS|NOAUTH)/ : /^WRONGPASS/);
   });
 });
 
