@@ -52,6 +52,13 @@ async function onCall(server: RedisServer, service: string) {
     PATH: `${dirname(await findRedisServer())}:${process.env.PATH}`,
   };
   const untried = new Set(blocks);
+  const calls = (command: string): Promise<Outcome> =>
+    new Promise((resolve) => {
+      const args = ['-euo', 'pipefail', '-c', command];
+      execFile('bash', args, { cwd: folder, env }, (error, stdout, stderr) =>
+        resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr }),
+      );
+    });
   return {
     folder,
     untried,
@@ -60,13 +67,9 @@ async function onCall(server: RedisServer, service: string) {
       const block = blocks.filter((one) => one.includes(words));
       expect(block, `the runbook's blocks with ${words}`).toHaveLength(1);
       untried.delete(block[0] as string);
-      return new Promise((resolve) => {
-        const args = ['-euo', 'pipefail', '-c', block[0] as string];
-        execFile('bash', args, { cwd: folder, env }, (error, stdout, stderr) =>
-          resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr }),
-        );
-      });
+      return calls(block[0] as string);
     },
+    calls,
   };
 }
 
@@ -118,6 +121,9 @@ it('has commands that say what is the matter, in every phase of an outage, and p
 
   await server.restart();
   await waitFor(() => queue.health().status === 'up', { what: 'the replay', timeoutMs: 20_000 });
+  // As it is to be typed without a terminal, where npx would install another package of the name.
+  const [, cautious = ''] = /there type `(npx [^`]+)`/.exec(runbook) ?? [];
+  expect((await person.calls(`${cautious} --help`)).output).toMatch(/^resilient-queue <command>/);
   const parked = await person.types('parked ./var/orchestrator\n');
   expect(parked.output).toContain(`rejected, all 1:\n  ${poison.id}  poison`);
   expect(parked.code).toBe(1);
