@@ -23,6 +23,7 @@ const queue = new ResilientQueue('orchestrator', {
   backup: new MemoryBackupStore(),
   backupLimit: { jobs: Number(process.env.BACKUP_JOBS ?? 100_000) },
 });
+queue.on('dropped', ({ id, reason }) => console.error(`job ${id} is lost: ${reason}`));
 queue.on('error', ({ kind, error }) => console.error(`queue: ${kind}: ${error.message}`));
 
 const health = createHealth(queue);
@@ -55,12 +56,18 @@ async function enqueue({ method }: IncomingMessage, response: ServerResponse): P
 
 let isEnding = false;
 
+/** What readiness answers then, so that whoever looks need not take it for a queue that is full. */
+function sayEnding(response: ServerResponse): void {
+  response.writeHead(503, { 'content-type': 'application/health+json', 'cache-control': 'no-store' });
+  response.end(JSON.stringify({ status: 'fail', output: 'This process is ending' }));
+}
+
 const server = createServer((request, response) => {
   const [path = ''] = (request.url ?? '').split('?');
   const handler = Object.hasOwn(routes, path) ? routes[path] : undefined;
   // A client that keeps its connection, and uses it, would keep the server from closing.
   if (isEnding) response.setHeader('connection', 'close');
-  if (isEnding && path === '/health/ready') void refuse(response, 503);
+  if (isEnding && path === '/health/ready') sayEnding(response);
   else if (handler) void handler(request, response);
   else void refuse(response, 404);
 });

@@ -1,7 +1,9 @@
 import type { ParkedJob } from '../backup/backup-store.js';
 import type { CommandIo } from './command.js';
+import { number } from './number.js';
 import { type AdminStore, parkedPages, type Selection, wordOf } from './parked-pages.js';
-import { jsonLine, number, plain } from './print-parked.js';
+import { plain } from './plain.js';
+import { jsonLine } from './print-parked.js';
 
 export type ParkedAction = 'unpark' | 'remove';
 

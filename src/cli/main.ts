@@ -22,10 +22,12 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   readonly version: string;
 };
 
-// Whoever reads it may have seen enough: `… | head`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+// Whoever reads them may have seen enough: `… 2>&1 | head`.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
 
 void run(commands, version, process.argv.slice(2), io).then((code) => {
   // Not exit(): a pipe may not have taken all of the output yet.

@@ -1,41 +1,51 @@
 import { parseArgs } from 'node:util';
 import type { BackupAdmin } from '../backup/backup-store.js';
+import { scrub } from '../errors/scrub.js';
 import { changeParked, type ParkedAction } from './change-parked.js';
 import type { Command, CommandIo } from './command.js';
+import { makeCommand } from './make-command.js';
 import { openBackup } from './open-backup.js';
 import { type AdminStore, parkedPages, type Selection, wordOf } from './parked-pages.js';
-import { jobLines, jsonLine, plain, printParked, type ReasonGroup, reasonWords } from './print-parked.js';
+import { plain } from './plain.js';
+import { jobLines, jsonLine, printParked, type ReasonGroup, reasonWords } from './print-parked.js';
 
-const summary = 'show the jobs that wait in a backup for a person; put them back, or remove them';
+const summary = 'show the jobs that wait for a person; put them back, or remove them';
 
-const help = `Usage: resilient-queue parked <folder> [options]
+const help = `Usage: resilient-queue parked [options] <folder>
 
-Shows the parked jobs of a backup: those that could not be delivered and wait for a person, who puts them back
-in line (--unpark) or removes them (--remove). Without one of these it changes nothing.
+Shows the parked jobs of a backup: those that could not be delivered and wait
+for a person, who puts them back in line (--unpark) or removes them (--remove).
+Without one of these it changes nothing.
 
-  <folder>           that of the service's LmdbBackupStore. Services may be at work on it; run this as their user
-                     and, where they are in a container, in that container. Needs lmdb installed
+  <folder>           that of the service's LmdbBackupStore. Services may be at
+                     work on it; run this as their user and, where they are in a
+                     container, in that container. Needs lmdb installed
 
   --queue <name>     only jobs of this queue
   --id <id>          only the job of this id; several times for several jobs
-  --reason <reason>  only jobs parked for this reason; several times for several reasons
+  --reason <reason>  only jobs parked for this reason; several times for several
   --limit <n>        how many jobs are shown for each reason; default 20
   --payload          show payloads, too
-  --json             one line of JSON a job, all of them without --limit: { job, reason, parkedAt }. Without
-                     --payload the job has neither payload nor headers nor transport options
+  --json             one line of JSON a job, all of them without --limit:
+                     { job, reason, parkedAt }. Without --payload the job has
+                     neither payload nor headers nor transport options
 
-  --unpark           put back, at the end of those that wait; a service that runs replays them, knowing again
-                     what had been laid down
-  --may-run-twice    with --unpark: send them all the same if Redis may have forgotten whether they were laid
-                     down (recognition-expired): one that was runs twice. Without it these stay parked
+  --unpark           put back, at the end of those that wait; a service that
+                     runs replays them, knowing again what had been laid down
+  --may-run-twice    with --unpark: send them all the same if Redis may have
+                     forgotten whether they were laid down
+                     (recognition-expired): one that was runs twice. Without it
+                     these stay parked
   --remove           remove for good, and print what was removed
-  --all              with --unpark or --remove: all of them, or all of the --reason, in place of --id
+  --all              with --unpark or --remove: all of them, or all of the
+                     --reason, in place of --id
 
   --help             this
 
-Exit code: 0 none is parked, or what was asked for is done · 1 some are parked, or some of what was asked for was
-left out · 2 that could not be found out or done, or a wrong call. Each job is put back or removed whole: after
-a call that ended midway, call again.
+Exit code: 0 none is parked, or what was asked for is done; 1 some are parked,
+or some of what was asked for was left out; 2 that could not be found out or
+done, or a wrong call. Each job is put back or removed whole: after a call that
+ended midway, call again.
 `;
 
 const options = {
@@ -53,20 +63,9 @@ const options = {
 } as const;
 
 /** `resilient-queue parked`: 0 none is parked, or it is done; 1 some are parked, or were left out; 2 it could not be done. */
-export const parkedCommand: Command = { name: 'parked', summary, help, run };
+export const parkedCommand: Command = makeCommand({ name: 'parked', summary, help, readCall, carryOut });
 
-async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  let call: Call | undefined;
-  try {
-    call = readCall(args);
-  } catch (error) {
-    io.err(`${textOf(error)}\nresilient-queue parked --help says how it is called.\n`);
-    return 2;
-  }
-  if (!call) {
-    io.out(help);
-    return 0;
-  }
+async function carryOut(call: Call, io: CommandIo): Promise<number> {
   try {
     await using backup = openBackup(call.folder);
     const queues = await queuesOf(backup.store.admin, call);
@@ -74,7 +73,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     if (action === 'show') return await show(backup.store, queues, call, io);
     return await changeParked(backup.store, queues, { ...call, action }, io);
   } catch (error) {
-    io.err(`${textOf(error)}\n`);
+    // As it is: what the store says has the folder in it, which was given here, and no address.
+    io.err(`${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
 }
@@ -146,7 +146,7 @@ function readCall(args: readonly string[]): Call | undefined {
     throw new TypeError('The folder of an LmdbBackupStore is wanted, not an address.');
   const unknown = values.reason?.find((reason) => !reasonWords.some((word) => word === reason));
   if (unknown !== undefined)
-    throw new TypeError(`--reason must be one of ${reasonWords.join(', ')}, got "${plain(unknown)}".`);
+    throw new TypeError(`--reason must be one of ${reasonWords.join(', ')}, got "${plain(scrub(unknown))}".`);
   return {
     folder,
     action: actionOf(values),
@@ -182,9 +182,4 @@ function limitOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d+$/.test(text)) return Number(text);
   throw new TypeError('--limit must be a whole number.');
-}
-
-/** As it is: what the store says has the folder in it, which was given here, and no address. */
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,8 @@
 import type { ParkedJob } from '../backup/backup-store.js';
 import type { JobRecord } from '../job/job-record.js';
+import { number } from './number.js';
 import { type ReasonWord, wordOf } from './parked-pages.js';
+import { plain } from './plain.js';
 
 /** What is to be done about each reason. */
 const advice: Readonly<Record<ReasonWord, string>> = {
@@ -66,15 +68,6 @@ export function printParked(queue: string, groups: ReadonlyMap<string, ReasonGro
   const steps = reasonWords.filter((word) => groups.has(word)).map((word) => `  - ${word}: ${advice[word]}`);
   if (steps.length > 0) lines.push('', 'What to do next', ...steps);
   return `${lines.join('\n')}\n`;
-}
-
-export function number(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
-/** Without what moves a terminal's cursor, colours it or ends a line: ids and names come from anywhere. As JSON it says the same. */
-export function plain(text: string): string {
-  return text.replace(/\p{Cc}/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** A damaged job has none, one of another version may have anything. */

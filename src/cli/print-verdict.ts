@@ -1,5 +1,7 @@
 import type { UnknowableReason, Verdict } from '../ledger/verdict.js';
 import type { VerifyReport } from '../ledger/verify-report.js';
+import { number } from './number.js';
+import { plain } from './plain.js';
 
 const meanings: Readonly<Record<Verdict, string>> = {
   delivered: 'stand in the queue, or were consumed',
@@ -51,7 +53,7 @@ const PLAIN = '\u001b[0m';
 export function printVerdict(report: VerifyReport, hasColours: boolean): string {
   const paint = (text: string, colour: string) => (hasColours ? `${colour}${text}${PLAIN}` : text);
   return [
-    `Queue ${JSON.stringify(report.queue)} (${report.transport}), accepted jobs in the ledger: ${number(report.jobs)}`,
+    `Queue ${plain(JSON.stringify(report.queue))} (${report.transport}), accepted jobs in the ledger: ${number(report.jobs)}`,
     '',
     ...table(report, paint),
     ...examples(report),
@@ -87,7 +89,7 @@ function examples({ counts, examples }: VerifyReport): string[] {
     if (ids.length === 0) continue;
     const which =
       counts[kind] > ids.length ? `the first ${ids.length} of ${number(counts[kind])}` : 'all of them';
-    lines.push('', `${kind}, ${which}:`, ...ids.map((id) => `  ${id}`));
+    lines.push('', `${kind}, ${which}:`, ...ids.map((id) => `  ${plain(id)}`));
   }
   return lines;
 }
@@ -96,7 +98,7 @@ function notes(report: VerifyReport): string[] {
   const { unknowable, ledger, counts } = report;
   const { missing, torn, openWriters, closedEarly, redelivered, otherQueues } = ledger;
   const because = reasons(report);
-  const others = Object.keys(otherQueues).map((name) => JSON.stringify(name));
+  const others = Object.keys(otherQueues).map((name) => plain(JSON.stringify(name)));
   const lines = [
     ...(Object.keys(because) as UnknowableReason[]).map(
       (reason) => unknowable[reason] > 0 && `Unknowable: ${number(unknowable[reason])}. ${because[reason]}.`,
@@ -165,8 +167,4 @@ function nextSteps({ counts, ledger }: VerifyReport): string[] {
     );
   }
   return steps.length > 0 ? ['', 'What to do next', ...steps.map((step) => `  - ${step}`)] : [];
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
 }

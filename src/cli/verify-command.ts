@@ -3,34 +3,45 @@ import { scrub } from '../errors/scrub.js';
 import { isVerifiable, type VerifiableTransport } from '../ledger/evidence/evidence-of.js';
 import { verify } from '../ledger/verify.js';
 import type { Command, CommandIo } from './command.js';
+import { makeCommand } from './make-command.js';
 import { openBackups } from './open-backup.js';
 import { openClient } from './open-client.js';
+import { plain } from './plain.js';
 import { printVerdict } from './print-verdict.js';
 
-const summary = 'hold a ledger of accepted jobs against Redis and the backup: was anything lost or doubled?';
+const summary = 'prove by a ledger of accepted jobs that none was lost or doubled';
 
 const help = `Usage: resilient-queue verify --queue <name> --ledger <file> [options]
 
-Holds a ledger of accepted jobs against Redis and the backup: was anything lost or doubled?
-It only reads, and the queue may be at work meanwhile. The ledger is what writeLedger() wrote, or a store's
-export (a JobRecord a line); give the files of all processes with this queue, also of those that only replayed.
+Holds a ledger of accepted jobs against Redis and the backup: was anything lost
+or doubled? It only reads, and the queue may be at work meanwhile. The ledger is
+what writeLedger() wrote, or a store's export (a JobRecord a line); give the
+files of all processes with this queue, also of those that only replayed.
 
-  --queue <name>         the queue
-  --ledger <file>        a ledger; several times for several files
-  --redis <url>          the primary that the queue writes to; default: the variable REDIS_URL, which, unlike
-                         an argument, nobody sees in a list of processes. Needs ioredis or redis installed
-  --transport <name>     how jobs are laid down: streams, rq or bullmq; default: what the ledger says
-  --backup-lmdb <path>   the folder of the queue's LmdbBackupStore, as the user that the service runs as; several
-                         times where each process has its own. Needs lmdb installed
-  --backup-gone          the backup was in the memory of processes that have ended: what it held is gone
-  --generated-days <n>   how long Redis remembers deliveries; default: what the ledger says, else 7, with bullmq 1
-  --caller-hours <n>     how long it remembers ids that callers gave; default: what the ledger says, else 24
-  --bullmq-prefix <p>    the prefix of BullMQ's keys; default bull
-  --ids <n>              how many ids are named of each kind; default 20
-  --json                 the report as JSON
-  --help                 this
+  --queue <name>        the queue
+  --ledger <file>       a ledger; several times for several files
+  --redis <url>         the primary that the queue writes to; default: the
+                        variable REDIS_URL, which, unlike an argument, nobody
+                        sees in a list of processes. Needs ioredis or redis
+                        installed
+  --transport <name>    how jobs are laid down: streams, rq or bullmq; default:
+                        what the ledger says
+  --backup-lmdb <path>  the folder of the queue's LmdbBackupStore, as the user
+                        that the service runs as; several times where each
+                        process has its own. Needs lmdb installed
+  --backup-gone         the backup was in the memory of processes that have
+                        ended: what it held is gone
+  --generated-days <n>  how long Redis remembers deliveries; default: what the
+                        ledger says, else 7, with bullmq 1
+  --caller-hours <n>    how long it remembers ids that callers gave; default:
+                        what the ledger says, else 24
+  --bullmq-prefix <p>   the prefix of BullMQ's keys; default bull
+  --ids <n>             how many ids are named of each kind; default 20
+  --json                the report as JSON
+  --help                this
 
-Exit code: 0 nothing lost or doubled · 1 something is · 2 that could not be found out, or a wrong call.
+Exit code: 0 nothing lost or doubled; 1 something is; 2 that could not be found
+out, or a wrong call.
 `;
 
 const options = {
@@ -52,34 +63,16 @@ const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
 /** `resilient-queue verify`: 0 nothing lost or doubled, 1 something is, 2 it could not be found out or the call was wrong. */
-export const verifyCommand: Command = { name: 'verify', summary, help, run };
+export const verifyCommand: Command = makeCommand({ name: 'verify', summary, help, readCall, carryOut });
 
-async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  let call: Call | undefined;
-  try {
-    call = readCall(args, io.env);
-  } catch (error) {
-    io.err(`${wrongCall(error)}\nresilient-queue verify --help says how it is called.\n`);
-    return 2;
-  }
-  if (!call) {
-    io.out(help);
-    return 0;
-  }
+async function carryOut(call: Call, io: CommandIo): Promise<number> {
   try {
     return await look(call, io);
   } catch (error) {
-    io.err(`Nothing could be found out: ${textOf(error)}\n`);
+    const text = error instanceof Error ? error.message : String(error);
+    io.err(`Nothing could be found out: ${plain(scrub(text))}\n`);
     return 2;
   }
-}
-
-/** An argument that nobody expects is not quoted: it may be an address with a password. */
-function wrongCall(error: unknown): string {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL')
-    return 'Unexpected argument: everything is given by options.';
-  return textOf(error);
 }
 
 async function look(
@@ -119,7 +112,7 @@ function readCall(args: readonly string[], env: CommandIo['env']): Call | undefi
   if (ledger.length === 0) throw new TypeError('--ledger <file> is missing.');
   if (!redis) throw new TypeError('--redis <url> is missing, and so is the variable REDIS_URL.');
   if (transport !== undefined && !isVerifiable(transport)) {
-    throw new TypeError(`--transport must be streams, rq or bullmq, got "${transport}".`);
+    throw new TypeError(`--transport must be streams, rq or bullmq, got "${scrub(transport)}".`);
   }
   const backupPaths = [...new Set(values['backup-lmdb'] ?? [])];
   if (values['backup-gone'] && backupPaths.length > 0) {
@@ -141,7 +134,7 @@ function readCall(args: readonly string[], env: CommandIo['env']): Call | undefi
 
 function idsOf(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw new TypeError(`--ids must be a whole number below a million, got "${text}".`);
+  throw new TypeError(`--ids must be a whole number below a million, got "${scrub(text)}".`);
 }
 
 /** A second at least. */
@@ -149,9 +142,5 @@ function windowOf(name: string, text: string | undefined, unit: number): number 
   if (text === undefined) return undefined;
   const ms = Math.round(Number(text) * unit);
   if (text.trim() !== '' && Number.isSafeInteger(ms) && ms >= 1000) return ms;
-  throw new TypeError(`--${name} must be a number above 0, got "${text}".`);
-}
-
-function textOf(error: unknown): string {
-  return scrub(error instanceof Error ? error.message : String(error));
+  throw new TypeError(`--${name} must be a number above 0, got "${scrub(text)}".`);
 }

@@ -34,7 +34,7 @@ const limits: Readonly<Partial<Record<DoctorReport['scope'], string>>> = {
 export interface ReportLook {
   /** @default false */
   readonly hasColours?: boolean | undefined;
-  /** Of the terminal, whose lines are broken between words. @default unlimited, for a file or `grep` */
+  /** Of the terminal, whose lines are broken between words; 0 where it does not tell. @default unlimited, for a file or `grep` */
   readonly columns?: number | undefined;
 }
 
@@ -46,12 +46,12 @@ export function formatReport(report: DoctorReport, look: ReportLook = {}): strin
   const paint = (text: string, colour: string) =>
     look.hasColours ? `\u001b[${colour}m${text}\u001b[0m` : text;
   const mark = (verdict: Verdict) => paint(marks[verdict], colours[verdict]);
-  const broken = (text: string, indent = '', room = indent.length) =>
-    linesOf(text, (look.columns ?? Number.POSITIVE_INFINITY) - room);
+  const columns = look.columns || Number.POSITIVE_INFINITY;
+  const broken = (text: string, indent = '', room = indent.length) => linesOf(text, columns - room);
 
   const lineOf = ({ verdict, title, value, remedy, threshold }: CheckReport) => {
     const head = `  ${mark(verdict)} ${title}`;
-    const isNarrow = (look.columns ?? Number.POSITIVE_INFINITY) < VALUE_AT + 24;
+    const isNarrow = columns < VALUE_AT + 24;
     const indent = ' '.repeat(isNarrow ? 6 : VALUE_AT);
     const values = broken(value, indent).map((line) => paint(line, colours[verdict]));
     const [first, ...more] = values;

@@ -10,22 +10,36 @@ export class NoClientError extends Error {
   override readonly name = 'NoClientError';
 
   constructor(
-    message = 'The doctor needs a Redis client to connect with: npm install ioredis (or: npm install redis)',
+    message = 'A Redis client is needed to connect with: npm install ioredis (or: npm install redis)',
   ) {
     super(message);
   }
 }
 
-/** Makes a connection of our own to `address`; the caller destroys it. Rejects when it cannot connect. */
+/** Makes a connection of our own to `address`; the caller destroys it. Rejects with what the client says when it cannot connect. */
 export type OpenClient = (address: Address, timeoutMs: number) => Promise<RedisConnection>;
 
-/** Loads ioredis, or else node-redis. Rejects with {@link NoClientError} when neither is installed. */
-export async function loadClient(): Promise<OpenClient> {
-  const ioredis = await loadPackage<typeof import('ioredis')>('ioredis');
-  if (ioredis) return openIoredis(ioredis.Redis);
-  const redis = await loadPackage<typeof import('redis')>('redis');
-  if (redis) return openNodeRedis(redis.createClient);
+export type ClientPackage = 'ioredis' | 'redis';
+
+/** Loads the first of `packages` that is installed. Rejects with {@link NoClientError} when none is. */
+export async function loadClient(
+  packages: readonly ClientPackage[] = ['ioredis', 'redis'],
+): Promise<OpenClient> {
+  for (const name of packages) {
+    const open = await (name === 'ioredis' ? loadIoredis() : loadNodeRedis());
+    if (open) return open;
+  }
   throw new NoClientError();
+}
+
+async function loadIoredis(): Promise<OpenClient | undefined> {
+  const ioredis = await loadPackage<typeof import('ioredis')>('ioredis');
+  return ioredis && openIoredis(ioredis.Redis);
+}
+
+async function loadNodeRedis(): Promise<OpenClient | undefined> {
+  const redis = await loadPackage<typeof import('redis')>('redis');
+  return redis && openNodeRedis(redis.createClient);
 }
 
 // Neither client sends what nobody asked for (CLIENT SETINFO, INFO), which a user of few rights may not, and neither
@@ -41,8 +55,7 @@ export function openIoredis(Redis: typeof import('ioredis').Redis): OpenClient {
       ...(password !== undefined && { password }),
       ...(tls && { tls }),
     });
-    client.on('error', () => {});
-    return opened(client, () => client.connect(), timeoutMs);
+    return opened(client, timeoutMs);
   };
 }
 
@@ -55,25 +68,30 @@ export function openNodeRedis(createClient: typeof import('redis').createClient)
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
     });
-    client.on('error', () => {});
-    return opened(client, () => client.connect(), timeoutMs);
+    return opened(client, timeoutMs);
   };
 }
 
-async function opened(
-  client: unknown,
-  connect: () => Promise<unknown>,
-  timeoutMs: number,
-): Promise<RedisConnection> {
+interface Connectable {
+  connect(): Promise<unknown>;
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+}
+
+async function opened(client: Connectable, timeoutMs: number): Promise<RedisConnection> {
+  // ioredis rejects with "Connection is closed."; why, only its event says.
+  let why: unknown;
+  client.on('error', (error) => {
+    why ??= error;
+  });
   const connection = recogniseClient(client);
   if (!connection)
     throw new NoClientError('The installed Redis client is of a major that the library does not know.');
   try {
     // Their own timeout ends when the port accepts: node-redis would wait for a server that hangs for ever.
-    await within(systemClock, timeoutMs, connect());
+    await within(systemClock, timeoutMs, client.connect());
     return connection;
   } catch (error) {
     connection.destroy();
-    throw error;
+    throw why ?? error;
   }
 }

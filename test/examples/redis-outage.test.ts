@@ -12,7 +12,7 @@ import {
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { ResilientQueue, streamKey } from '@morningai/resilient-queue';
+import { MemoryBackupStore, ResilientQueue, streamKey } from '@morningai/resilient-queue';
 import { LmdbBackupStore } from '@morningai/resilient-queue/backup/lmdb';
 import { createHealth } from '@morningai/resilient-queue/health';
 import { writeLedger } from '@morningai/resilient-queue/ledger';
@@ -52,6 +52,13 @@ async function onCall(server: RedisServer, service: string) {
     PATH: `${dirname(await findRedisServer())}:${process.env.PATH}`,
   };
   const untried = new Set(blocks);
+  const calls = (command: string): Promise<Outcome> =>
+    new Promise((resolve) => {
+      const args = ['-euo', 'pipefail', '-c', command];
+      execFile('bash', args, { cwd: folder, env }, (error, stdout, stderr) =>
+        resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr }),
+      );
+    });
   return {
     folder,
     untried,
@@ -60,13 +67,9 @@ async function onCall(server: RedisServer, service: string) {
       const block = blocks.filter((one) => one.includes(words));
       expect(block, `the runbook's blocks with ${words}`).toHaveLength(1);
       untried.delete(block[0] as string);
-      return new Promise((resolve) => {
-        const args = ['-euo', 'pipefail', '-c', block[0] as string];
-        execFile('bash', args, { cwd: folder, env }, (error, stdout, stderr) =>
-          resolve({ code: error ? Number(error.code) : 0, output: stdout + stderr }),
-        );
-      });
+      return calls(block[0] as string);
     },
+    calls,
   };
 }
 
@@ -118,6 +121,9 @@ it('has commands that say what is the matter, in every phase of an outage, and p
 
   await server.restart();
   await waitFor(() => queue.health().status === 'up', { what: 'the replay', timeoutMs: 20_000 });
+  // As it is to be typed without a terminal, where npx would install another package of the name.
+  const [, cautious = ''] = /there type `(npx [^`]+)`/.exec(runbook) ?? [];
+  expect((await person.calls(`${cautious} --help`)).output).toMatch(/^resilient-queue <command>/);
   const parked = await person.types('parked ./var/orchestrator\n');
   expect(parked.output).toContain(`rejected, all 1:\n  ${poison.id}  poison`);
   expect(parked.code).toBe(1);
@@ -134,6 +140,24 @@ it('has commands that say what is the matter, in every phase of an outage, and p
   expect(proof.output).toMatch(/delivered +50 .*lost +0.*doubled +0.*^WELL: /ms);
   expect(proof.code, proof.output).toBe(0);
   expect([...person.untried]).toEqual([]);
+});
+
+it('takes nobody away from a Redis that refuses writes, although an idle service has not noticed yet', async () => {
+  await using server = await RedisServer.start({ appendOnly: 'no', args: ['--maxmemory', '1'] });
+  const redis = new Redis(server.port);
+  onTestFinished(() => redis.disconnect());
+  const queue = new ResilientQueue(QUEUE, { redis, backup: new MemoryBackupStore() });
+  onTestFinished(async () => void (await queue.close()));
+  const ready = createHealth(queue).nodeHandler('readiness');
+  const http = createServer((request, response) => void ready(request, response)).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  onTestFinished(() => void http.close());
+  await waitFor(() => redis.status === 'ready', { what: 'the client to be connected' });
+  const person = await onCall(server, `http://127.0.0.1:${(http.address() as AddressInfo).port}`);
+  expect((await person.types('/health/ready')).output).toMatch(/"observedValue":"up"/);
+  const [, whatToDo = ''] = /^\| `up` \|.*\| ([^|]*) \|$/m.exec(runbook) ?? [];
+  expect(whatToDo).toMatch(/^go on with 2\./);
+  expect((await person.types('SET rsq:by-hand')).output).toMatch(/^OOM/);
 });
 
 it('has a row for every kind of failure that an event may name', () => {

@@ -37,10 +37,13 @@ export function checkOf(report: DoctorReport, id: string): CheckReport {
   return check;
 }
 
-/** Those that warn or fail, but for what a busy machine does to its own network. */
+/** What a busy machine does to its own network, and to a Redis on it, whose commands then take long. */
+const ofTheMachine = /^network\.|^resources\.cpu$|^logs\.slow-commands$/;
+
+/** Those that warn or fail, but for what a busy machine does to them. */
 export function unwell(report: DoctorReport): readonly CheckReport[] {
   return report.checks.filter(
-    ({ verdict, group }) => (verdict === 'fail' || verdict === 'warn') && group !== 'network',
+    ({ verdict, id }) => (verdict === 'fail' || verdict === 'warn') && !ofTheMachine.test(id),
   );
 }
 

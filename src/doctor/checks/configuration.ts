@@ -66,9 +66,9 @@ const persistence: Check = {
     'https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/, README: What survives what',
   async examine({ server }) {
     if ((await server.info('aof_enabled')) === '1') return pass('append-only file');
-    // Restarted with the file changed alone, Redis 6, 7 and 8 begin with an empty append-only file, and look at no snapshot.
+    // Restarted with redis.conf changed before the file is whole, Redis 6, 7 and 8 begin with an empty one, and look at no snapshot.
     const remedy =
-      'CONFIG SET appendonly yes while Redis runs, and only then write it into redis.conf: with that alone a restart empties the queue. Without it what Redis acknowledged is gone when it restarts.';
+      'CONFIG SET appendonly yes while Redis runs, and only when INFO persistence has 0 for aof_rewrite_scheduled and aof_rewrite_in_progress write it into redis.conf: with that before, a restart empties the queue. Without a file what Redis acknowledged is gone when it restarts.';
     if ((await server.config('save')) === '') return fail('none: a restart empties the queue', remedy);
     return warn('snapshots only: a restart loses what came since the last one', remedy);
   },

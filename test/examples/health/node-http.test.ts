@@ -72,7 +72,10 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const calls = keepCalling(`${service.url}/jobs`, agent);
     service.signal(signal);
-    expect(await service.becomes('/health/ready', 503)).toMatchObject({ cacheControl: 'no-store', body: {} });
+    // Whoever is on call must not take it for a queue that is down.
+    expect(await service.becomes('/health/ready', 503)).toMatchObject({
+      ...{ cacheControl: 'no-store', body: { status: 'fail', output: 'This process is ending' } },
+    });
     expect(await service.get('/health/live')).toMatchObject({ status: 200 });
     const last = await service.post('/jobs', {});
     expect(last.status).toBe(202);
@@ -96,6 +99,7 @@ it('says what is left when it ends while Redis is down', async () => {
   service.signal('SIGINT');
   expect(await service.ended).toEqual({ code: 0, signal: null });
   expect(service.output).toContain('closed, 2 jobs were left in the backup');
+  expect(service.all(/(job \S+ is lost: closed)/)).toHaveLength(2);
 });
 
 it('ends at once at a second Ctrl-C', async () => {

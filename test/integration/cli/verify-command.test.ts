@@ -60,7 +60,9 @@ it.each([
   [['--queue', 'q', '--ledger', 'x', '--ids', 'many'], '--ids must be a whole number'],
   [['--queue', 'q', '--ledger', 'x', '--caller-hours', '0'], '--caller-hours must be a number above 0'],
   [['--queue', 'q', '--ledger', 'x', '--backup-gone', '--backup-lmdb', 'y'], 'exclude each other'],
-  [['--queue', 'q', '--ledger', 'x', '--colour'], "Unknown option '--colour'"],
+  [['--queue', 'q', '--ledger', 'x', '--colour'], "Unknown option '--colour'.\nSee: "],
+  [['--redis://:secret@host'], 'Unknown option.\nSee: '],
+  [['--queue', 'q', '--ledger', 'x', '--transport', 'redis://:secret@host'], 'got "<url>"'],
   [['redis://user:secret@host:1'], 'Unexpected argument'],
   [['user:secret@host:6379'], 'Unexpected argument'],
 ])('refuses a wrong call: %j', async (args, says) => {

@@ -98,8 +98,10 @@ describe('the doctor finds', () => {
     ['slowlog-max-len', '0'],
   ])('no comfort in a slow log that keeps nothing: %s %s', async (setting, value) => {
     const server = await startRedis();
-    expect(checkOf(await examine(server), 'logs.slow-commands').verdict).toBe('pass');
+    // On a busy machine INFO itself may be slow.
+    expect(checkOf(await examine(server), 'logs.slow-commands').verdict).toMatch(/pass|warn/);
     await server.command('CONFIG', 'SET', setting, value);
+    await server.command('SLOWLOG', 'RESET');
     expect(checkOf(await examine(server), 'logs.slow-commands').skipped).toBe('not-applicable');
   });
 
@@ -137,17 +139,13 @@ describe('the doctor finds', () => {
     await server.command('SET', 'a', 'b');
     const { remedy = '' } = checkOf(await examine(server), 'configuration.persistence');
     // As it says, in its order.
-    const [, command = ''] = /^(CONFIG SET \S+ \S+) while Redis runs, and only then/.exec(remedy) ?? [];
+    const said =
+      /^(CONFIG SET \S+ \S+) while Redis runs, and only when INFO persistence has 0 for (\S+) and (\S+) write it/;
+    const [, command = '', ...fields] = said.exec(remedy) ?? [];
     await server.command(...command.split(' '));
-    await waitFor(
-      async () =>
-        /^0:0$/.test(
-          `${await infoOf(server, 'aof_rewrite_in_progress')}:${await infoOf(server, 'aof_rewrite_scheduled')}`,
-        ),
-      {
-        what: 'the file to be written',
-      },
-    );
+    const isWritten = async () =>
+      (await Promise.all(fields.map((field) => infoOf(server, field)))).every((value) => value === '0');
+    await waitFor(isWritten, { what: 'the file to be written' });
     await server.restart(['--appendonly', 'yes']);
     expect(await server.command('GET', 'a')).toBe('b');
     expect(checkOf(await examine(server), 'configuration.persistence').verdict).toBe('pass');

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +29,14 @@ function shell(...args: string[]): Promise<Outcome> {
       resolve({ code: error ? Number(error.code) : 0, out, err });
     });
   });
+}
+
+/** The exit code where nobody reads what is printed. */
+async function unread(...args: string[]): Promise<unknown> {
+  const child = spawn(process.execPath, [tsx, join(root, 'src/cli/main.ts'), ...args]);
+  child.stdout.destroy();
+  child.stderr.destroy();
+  return (await once(child, 'exit'))[0];
 }
 
 /** The command inside this process. */
@@ -76,6 +85,11 @@ describe('resilient-queue, in a shell', () => {
     expect(await shell('doktor')).toMatchObject({ code: 2, out: '' });
     expect((await shell('doktor')).err).toContain('Known: doctor');
     expect((await shell()).code).toBe(2);
+  });
+
+  it('ends as ever where nobody reads any more, as behind 2>&1 | head', async () => {
+    expect(await unread('doctor', '--help')).toBe(0);
+    expect(await unread('doctor', '--colour')).toBe(2);
   });
 
   it('helps', async () => {

@@ -22,7 +22,7 @@ const kinds: readonly { readonly name: string; readonly open: OpenClient }[] = [
   { name: 'node-redis 5', open: openNodeRedis(createClient5 as unknown as typeof createClient) },
 ];
 
-describe.each(kinds)("the doctor's own connection, of $name", ({ open }) => {
+describe.each(kinds)("the doctor's own connection, of $name", ({ name, open }) => {
   it('needs no rights but those of the commands that are sent', async () => {
     const server = await startRedis();
     await server.command('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '-@all', '+get');
@@ -58,8 +58,19 @@ describe.each(kinds)("the doctor's own connection, of $name", ({ open }) => {
     server.resume();
   });
 
-  it('rejects when nobody is there, and tries no second time', async () => {
-    await expect(open(parseTarget({ port: await freePort() }), 500)).rejects.toThrow();
+  it('rejects when nobody is there, says so, and tries no second time', async () => {
+    await expect(open(parseTarget({ port: await freePort() }), 500)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it("rejects with Redis's own words when it refuses the password", async () => {
+    const server = await startRedis({ args: ['--requirepass', 'secret'] });
+    const wrong = parseTarget(`redis://:wrong@127.0.0.1:${server.port}`);
+    const answered = open(wrong, 1000).then((connection) => {
+      onTestFinished(() => connection.destroy());
+      return connection.send(['GET', 'a'], 'a');
+    });
+    // ioredis 5 may not wait for the answer to AUTH: then its first command is refused.
+    await expect(answered).rejects.toThrow(name === 'ioredis 5' ? /^(?:WRONGPASS|NOAUTH)/ : /^WRONGPASS/);
   });
 });
 

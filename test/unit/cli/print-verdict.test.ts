@@ -104,3 +104,16 @@ it('asks whether it is the right Redis when nothing at all is there, and whether
   expect(some).not.toContain('is it the right server');
   expect(some).not.toContain('Verify again in a minute');
 });
+
+it('lets no id or name of a queue move the cursor of a terminal', () => {
+  const text = printVerdict(
+    {
+      ...{ ...well, queue: 'a\u009b2J', counts: { ...nothing, lost: 1 } },
+      examples: { lost: ['b\u001b[1A\r\n'], doubled: [], parked: [], unknowable: [] },
+      ledger: { ...well.ledger, otherQueues: { 'c\u009b': 1 } },
+    },
+    false,
+  );
+  expect(text).toContain('\n  b\\u001b[1A\\u000d\\u000a\n');
+  expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+});

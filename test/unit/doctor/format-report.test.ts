@@ -104,6 +104,8 @@ describe('a report for people', () => {
     ]);
     expect(lines.filter((line) => line.length > 40)).toEqual([`        ${acl}`]);
     expect(formatReport(report(well, bad))).toContain(`${well.value}\n`);
+    // As a terminal says that does not know: a serial console, `docker exec -t`.
+    expect(formatReport(report(well, bad), { columns: 0 })).toBe(formatReport(report(well, bad)));
   });
 
   it('tells a Redis that could not be used from one that was not reached', () => {
